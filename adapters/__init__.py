@@ -1,0 +1,1 @@
+"""How each party says it, and how it travels: one folder per party format, transports shared."""

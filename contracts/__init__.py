@@ -1,0 +1,1 @@
+"""What has been agreed: canonical facts, identifiers, wire schemas, code tables, ports and errors."""

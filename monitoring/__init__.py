@@ -1,0 +1,1 @@
+"""What can be seen: metrics, logs, health."""

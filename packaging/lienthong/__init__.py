@@ -1,0 +1,68 @@
+"""Liên Thông: the launcher of the program and the one name adapter authors import.
+
+In the wheel the five folders ``hub adapters contracts ledger monitoring`` lie sealed in ``lienthong_app/`` and are
+put *last* on ``sys.path``; when something else on the machine already owns one of those names, importing stops with
+an error instead of mixing two programs. In the repository they are plain imports.
+"""
+
+import importlib.util
+import sys
+from pathlib import Path
+from typing import Final
+
+_PACKAGES: Final = ("hub", "adapters", "contracts", "ledger", "monitoring")
+
+
+def _unseal() -> None:
+    sealed = Path(__file__).resolve().parent.parent / "lienthong_app"
+    if not sealed.is_dir():
+        return
+    if str(sealed) not in sys.path:
+        sys.path.append(str(sealed))
+    for name in _PACKAGES:
+        spec = importlib.util.find_spec(name)
+        if spec is None or spec.origin is None or sealed not in Path(spec.origin).parents:
+            where = spec.origin if spec else "nowhere"
+            raise ImportError(
+                f"lienthong needs its own package {name!r}, but {where} shadows it; use an environment of its own"
+            )
+
+
+_unseal()
+
+from contracts import facts  # noqa: E402  # only after the sealed folder is on the path
+from contracts.delivery import Outcome, Rendering, Unrenderable  # noqa: E402
+from contracts.envelope import Envelope  # noqa: E402
+from contracts.errors import MessageRefused, field_error  # noqa: E402
+from contracts.moment import Moment  # noqa: E402
+from contracts.picture import Due, Picture  # noqa: E402
+from contracts.ports import Adapter, Profile  # noqa: E402
+from contracts.reading import Note, ParkedRecord, Reading, Record, RefusedRecord  # noqa: E402
+
+__all__ = [
+    "Adapter",
+    "Due",
+    "Envelope",
+    "MessageRefused",
+    "Moment",
+    "Note",
+    "Outcome",
+    "ParkedRecord",
+    "Picture",
+    "Profile",
+    "Reading",
+    "Record",
+    "RefusedRecord",
+    "Rendering",
+    "Unrenderable",
+    "facts",
+    "field_error",
+    "main",
+]
+
+
+def main() -> None:
+    """Run the command line."""
+    from hub.cli import run  # noqa: PLC0415  # the face must import without the program
+
+    run()
