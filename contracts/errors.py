@@ -197,8 +197,9 @@ class HubError(Exception):
         text = CODES[code]
         self.code = code
         self.detail = detail
-        self.vi = _fill(text.vi, values)
-        self.en = _fill(text.en, values)
+        filled = {"detail": detail, **values}
+        self.vi = _fill(text.vi, filled)
+        self.en = _fill(text.en, filled)
         super().__init__(f"{code}: {detail or self.en}")
 
 

@@ -1,0 +1,78 @@
+# Two commands on a fresh machine: `make demo` and `make test`. They need Python >= 3.11 and make, nothing else.
+# `uv` is used where present, `venv` + `pip` otherwise; everything is installed from requirements.lock by hash.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+ARGS ?=
+SOURCES := hub adapters contracts ledger monitoring packaging tests bench
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types conformance integration faults bench docs docs-check wheel wheelhouse format clean
+
+help:
+	@echo "make demo        see dossiers flow between three systems (ARGS=\"--seconds 20 --headless --json\")"
+	@echo "make test        the whole test suite; last it prints what was skipped and why"
+	@echo "make lint types  ruff, import contracts, spelling; mypy strict"
+	@echo "make conformance integration faults bench docs wheel wheelhouse"
+
+$(STAMP): requirements.lock pyproject.toml
+	@test -x $(BIN)/python || { command -v uv >/dev/null 2>&1 && UV_PYTHON_DOWNLOADS=never uv venv --quiet --seed $(VENV); } || $(PYTHON) -m venv $(VENV)
+	@if command -v uv >/dev/null 2>&1; then \
+		uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock; \
+	else \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock; \
+	fi
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable . \
+		|| uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(STAMP)
+	@$(BIN)/lienthong demo $(ARGS)
+
+test: $(STAMP)
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not faults and not packaging" $(ARGS)
+	@$(BIN)/python -m pytest -p no:xdist -p no:randomly -m "faults or packaging" $(ARGS)
+
+lint: $(STAMP)
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/codespell $(SOURCES) README.md CONTRIBUTING.md CHANGELOG.md docs Makefile
+
+types: $(STAMP)
+	@$(BIN)/mypy
+
+conformance: $(STAMP)
+	@$(BIN)/python -m pytest tests/conformance $(ARGS)
+
+integration: $(STAMP)
+	@$(BIN)/python -m pytest tests/integration $(ARGS)
+
+faults: $(STAMP)
+	@$(BIN)/python -m pytest -p no:xdist -p no:randomly -m faults $(ARGS)
+
+bench: $(STAMP)
+	@$(BIN)/python -m bench.run $(ARGS)
+
+docs: $(STAMP)
+	@$(BIN)/python -m packaging.generate_docs
+
+docs-check: docs
+	@git diff --exit-code -- docs
+
+wheel: $(STAMP)
+	@$(BIN)/python -m hatchling build -t wheel
+
+wheelhouse: wheel
+	@mkdir -p dist/wheelhouse
+	@$(BIN)/python -m pip download --quiet --require-hashes -r requirements.lock -d dist/wheelhouse
+	@cp dist/*.whl dist/wheelhouse/
+
+format: $(STAMP)
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf build dist .lienthong .mypy_cache .ruff_cache .pytest_cache .hypothesis
