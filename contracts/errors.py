@@ -26,6 +26,9 @@ CODES: Final[dict[str, Text]] = {
     ),
     "transport.forbidden": Text("Tài khoản không có quyền làm việc này.", "These credentials may not do this."),
     "transport.too_large": Text("Gói tin lớn hơn giới hạn {limit} byte.", "The body is larger than {limit} bytes."),
+    "transport.incomplete": Text(
+        "Gói tin không tới đủ hoặc tới quá chậm.", "The body did not arrive whole or in time."
+    ),
     "transport.not_found": Text("Không có địa chỉ này.", "There is nothing at this address."),
     "transport.method": Text("Phương thức không được hỗ trợ.", "This method is not supported."),
     "intake.empty": Text("Gói tin rỗng.", "The body is empty."),
