@@ -3,11 +3,12 @@
 import asyncio
 import math
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 from aiohttp import ClientError, web
+from aiohttp.typedefs import Handler, Middleware
 
 from contracts.errors import (
     CODES,
@@ -21,7 +22,6 @@ from contracts.errors import (
 from monitoring.redaction import redact_path
 
 Language: TypeAlias = Literal["vi", "en"]
-Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 PROBLEM_JSON: Final = "application/problem+json"
 BODY_TIMEOUT_S: Final = 30.0
@@ -169,9 +169,7 @@ def problem(error: HubError, request: web.BaseRequest, *, instance: str = "") ->
     return web.Response(status=status, body=_ENCODER.encode(body), content_type=PROBLEM_JSON, headers=headers)
 
 
-def answers_problems(
-    report: Callable[[web.Request, BaseException], None],
-) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+def answers_problems(report: Callable[[web.Request, BaseException], None]) -> Middleware:
     """Middleware that turns every error into a problem: ours by code, a wrong path or method, the unforeseen as 500.
 
     ``report`` hears only of the unforeseen and of faults of the hub, once each, to log them.
