@@ -5,18 +5,32 @@ says what a party is known to hold, so that *due* is a difference between two pi
 """
 
 from collections.abc import Mapping
+from hashlib import blake2b
 from typing import Any
+from unicodedata import is_normalized, normalize
 
 import msgspec
 
 from contracts.facts import State, Step
-from contracts.moment import Moment
+from contracts.moment import MICROS_PER_SECOND, Moment
+
+
+def step_digest(at_us: int, state: str, step: Step) -> bytes:
+    """Tell rows of progress apart by content: 16 bytes over (time, state, officer, department, content).
+
+    The time counts in whole seconds, because most formats carry no more and a row must be known again when its
+    receiver repeats it; text counts in NFC with single spaces, for the same reason. 0 stands for *no time stated*.
+    """
+    text = " \x1f ".join((str(at_us // MICROS_PER_SECOND), state, step.officer, step.department, step.content))
+    if not is_normalized("NFC", text):
+        text = normalize("NFC", text)
+    return blake2b(" ".join(text.split()).encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 class StepTaken(msgspec.Struct, frozen=True, gc=False):
     """One row of progress on the log. ``position`` names it for ever; ``digest`` tells equal rows apart by content.
 
-    ``digest`` is taken over (at.us, state, officer, department, content), see ``hub.picture.step_digest``.
+    ``digest`` is taken over (at.us, state, officer, department, content), see ``step_digest``.
     """
 
     position: int
