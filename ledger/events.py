@@ -33,6 +33,9 @@ class FactRecorded(Event, frozen=True, kw_only=True, omit_defaults=True):
     ``message`` is the position of the ``MessageAccepted`` that brought it, ``item`` the record's index there.
     ``at_us`` is the business time it sorts by (``accepted_at`` where none was stated, then ``at_assumed``).
     ``settles`` names the position of the ``TransitionQuestioned`` this event applies after all.
+    ``values_only``: its values count, the state it usually leads to does not (the sender's record names another state).
+    ``authority`` says on what ground where it is not the ordinary one: ``owner`` (configured), ``gap`` (the origin left
+    the value open).
     """
 
     TOPIC: ClassVar[str] = "dossier.fact"
@@ -45,6 +48,8 @@ class FactRecorded(Event, frozen=True, kw_only=True, omit_defaults=True):
     at_assumed: bool = False
     service: str = ""
     settles: int = 0
+    values_only: bool = False
+    authority: str = ""
     warnings: tuple[Note, ...] = ()
 
 
@@ -65,6 +70,7 @@ class TransitionQuestioned(Event, frozen=True, kw_only=True, omit_defaults=True)
     at_assumed: bool = False
     service: str = ""
     state_before: str = ""
+    values_only: bool = False
     warnings: tuple[Note, ...] = ()
 
 

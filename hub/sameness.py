@@ -1,0 +1,112 @@
+"""What a fact says, and when two sayings are the same.
+
+A receiver repeats what it was told in its own words: times lose their fractions, file addresses end in another volatile
+query, spaces double. None of that is news. These rules decide it in one place, for the fold, for echoes and for rows.
+"""
+
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import Any, Final
+from unicodedata import is_normalized, normalize
+
+from contracts.facts import (
+    ClockPaused,
+    ClockResumed,
+    Document,
+    Fact,
+    ProcessingStepRecorded,
+    ResultIssued,
+    ResultRevoked,
+    Step,
+    stated,
+)
+from contracts.moment import MICROS_PER_SECOND, Moment
+from ledger.events import FactRecorded, TransitionQuestioned
+
+MARKS: Final[Mapping[type[Fact], tuple[str, str]]] = {
+    ClockPaused: ("clock", "paused"),
+    ClockResumed: ("clock", "running"),
+    ResultIssued: ("result", "issued"),
+    ResultRevoked: ("result", "revoked"),
+}
+"""Facts that say something by their kind alone, as (field, value)."""
+
+
+def told_values(fact: Fact) -> dict[str, Any]:
+    """What a fact states, by canonical name: an empty value is *not stated*; facts that speak by kind state a mark."""
+    values = {name: value for name, value in stated(fact).items() if value}
+    mark = MARKS.get(type(fact))
+    if mark is not None:
+        values[mark[0]] = mark[1]
+    return values
+
+
+def state_told(event: FactRecorded | TransitionQuestioned) -> str:
+    """The business state an event claims, "" where it claims none."""
+    if event.values_only:
+        return ""
+    return claim_of(event.fact)
+
+
+def claim_of(fact: Fact) -> str:
+    """The business state a fact claims, "" where its kind has none or it is a silent trace."""
+    return "" if isinstance(fact, ProcessingStepRecorded) and fact.silent else fact.STATE
+
+
+def step_digest(at_us: int, state: str, step: Step) -> bytes:
+    """Tell rows of progress apart by content: 16 bytes over (time, state, officer, department, content).
+
+    The time counts in whole seconds, because most formats carry no more and a row must be known again when its
+    receiver repeats it; text counts in NFC with single spaces, for the same reason. 0 stands for *no time stated*.
+    """
+    text = " \x1f ".join((str(at_us // MICROS_PER_SECOND), state, step.officer, step.department, step.content))
+    if not is_normalized("NFC", text):
+        text = normalize("NFC", text)
+    return blake2b(" ".join(text.split()).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def row_digest(fact: Fact) -> bytes:
+    """The digest of the row a fact carries, under the state the fact itself names."""
+    return step_digest(row_time(fact), fact.STATE, fact.step or Step())
+
+
+def row_time(fact: Fact) -> int:
+    """The time a row states, microseconds; 0 where it states none."""
+    return 0 if fact.at is None or fact.at.assumed else fact.at.us
+
+
+def same_value(one: Any, other: Any) -> bool:
+    """Whether two values say the same: instants by the instant, file addresses without their volatile query."""
+    if one == other:
+        return True
+    if isinstance(one, Moment) and isinstance(other, Moment):
+        return _same_moment(one, other)
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return len(one) == len(other) and all(name in other and same_value(one[name], other[name]) for name in one)
+    if not (isinstance(one, tuple) and isinstance(other, tuple)) or len(one) != len(other):
+        return False
+    return all(_same_item(a, b) for a, b in zip(one, other, strict=True))
+
+
+def _same_moment(one: Moment, other: Moment) -> bool:
+    if one.us // MICROS_PER_SECOND != other.us // MICROS_PER_SECOND:
+        return False
+    # A format without fractions of a second repeats an instant truncated; two stated fractions must agree.
+    return one.us == other.us or 0 in {one.us % MICROS_PER_SECOND, other.us % MICROS_PER_SECOND}
+
+
+def _same_item(one: Any, other: Any) -> bool:
+    if one == other:
+        return True
+    if type(one) is not type(other) or not hasattr(one, "__struct_fields__"):
+        return False
+    return all(
+        _same_member(isinstance(one, Document) and name == "url", getattr(one, name), getattr(other, name))
+        for name in one.__struct_fields__
+    )
+
+
+def _same_member(address: bool, one: Any, other: Any) -> bool:  # noqa: FBT001  # one of two comparisons, chosen by name
+    if address:
+        return bool(one.partition("?")[0] == other.partition("?")[0])
+    return same_value(one, other)
