@@ -83,6 +83,7 @@ class PartySettings(Section):
     adapter: str
     name: str = ""
     agencies: tuple[str, ...] = ()
+    role: Literal["agency", "portal", "platform"] = "agency"
     national: bool = False
     owns: tuple[str, ...] = ()
     enabled: bool = True

@@ -114,7 +114,7 @@ class Access:
     def by_session(self, session: str) -> Principal | None:
         """The holder of a live session, None when it is unknown, forged or expired."""
         body, _, mac = session.rpartition(".")
-        if not hmac.compare_digest(self._mac(body), mac):
+        if not hmac.compare_digest(self._mac(body).encode(), mac.encode("utf-8", "replace")):
             return None
         grant_id, expiry, _ = body.split(".")
         grant = self._grants.get(grant_id)

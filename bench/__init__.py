@@ -1,0 +1,1 @@
+"""Measurements: peers interleaved in each round, ratios with their spread, correctness gates beside every figure."""
