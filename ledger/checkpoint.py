@@ -1,0 +1,59 @@
+"""C2SP tlog-checkpoint: origin, size and root of the tree as the text of a signed note."""
+
+from base64 import b64decode, b64encode
+from binascii import Error as Base64Error
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from contracts.errors import IntegrityViolation
+from contracts.ports import Signer
+from ledger import note
+
+_LINES: Final = 3
+_HASH_BYTES: Final = 32
+
+
+class Checkpoint(msgspec.Struct, frozen=True):
+    """A tree head: ``root`` is the RFC 6962 root over the first ``size`` leaves of the log ``origin``."""
+
+    origin: str
+    size: int
+    root: bytes
+
+    def text(self) -> str:
+        """The note text."""
+        return f"{self.origin}\n{self.size}\n{b64encode(self.root).decode()}\n"
+
+
+class Scribe:
+    """Signs the checkpoints of one log with one key."""
+
+    def __init__(self, signer: Signer) -> None:
+        self._signer = signer
+        self._id = note.key_id(signer.name, signer.public_key())
+        self.origin = signer.name
+        self.key = note.VerifierKey(signer.name, signer.public_key())
+
+    def sign(self, size: int, root: bytes) -> str:
+        """The signed note of a tree head."""
+        return note.sign(Checkpoint(self.origin, size, root).text(), self._signer, self._id)
+
+
+def parse(text: str) -> Checkpoint:
+    """Read the note text; ``ledger.corrupt`` where it is not exactly a checkpoint."""
+    lines = text.removesuffix("\n").split("\n")
+    try:
+        origin, size, root = lines[0], int(lines[1]), b64decode(lines[2], validate=True)
+    except (IndexError, ValueError, Base64Error) as error:
+        raise IntegrityViolation("ledger.corrupt", "not a checkpoint") from error
+    found = Checkpoint(origin, size, root)
+    if len(lines) != _LINES or len(root) != _HASH_BYTES or found.text() != text:
+        raise IntegrityViolation("ledger.corrupt", "not a canonical checkpoint")
+    return found
+
+
+def open_checkpoint(signed: str, keys: Sequence[note.VerifierKey]) -> Checkpoint:
+    """Verify a signed checkpoint against known keys and read it."""
+    return parse(note.open_note(signed, keys))

@@ -1,0 +1,104 @@
+"""C2SP signed notes with Ed25519 keys (signature type 0x01): text, blank line, signature lines."""
+
+from base64 import b64decode, b64encode
+from binascii import Error as Base64Error
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Final
+
+import msgspec
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from contracts.errors import IntegrityViolation
+from contracts.ports import Signer
+
+ED25519: Final = b"\x01"
+_DASH: Final = "\u2014 "
+_KEY_BYTES: Final = 33
+_FIELDS: Final = 3
+
+
+def key_id(name: str, public_key: bytes) -> bytes:
+    """First four bytes of SHA-256(name ‖ newline ‖ 0x01 ‖ public key)."""
+    return sha256(name.encode() + b"\n" + ED25519 + public_key).digest()[:4]
+
+
+class VerifierKey(msgspec.Struct, frozen=True):
+    """A key that may sign notes: its name and the 32 raw bytes of an Ed25519 public key."""
+
+    name: str
+    public_key: bytes
+
+    @property
+    def id(self) -> bytes:
+        """The four bytes that name this key in a signature line."""
+        return key_id(self.name, self.public_key)
+
+    def text(self) -> str:
+        """The C2SP verifier key ``<name>+<hex key id>+<base64 of type and key>``."""
+        return f"{self.name}+{self.id.hex()}+{b64encode(ED25519 + self.public_key).decode()}"
+
+
+def parse_vkey(text: str) -> VerifierKey:
+    """Read a verifier key; ValueError where it is not one or its id does not fit."""
+    fields = text.strip().split("+", 2)
+    if len(fields) != _FIELDS:
+        raise ValueError("a verifier key has three fields")
+    name, claimed, encoded = fields
+    try:
+        raw = b64decode(encoded, validate=True)
+    except Base64Error as error:
+        raise ValueError("the key is not base64") from error
+    if len(raw) != _KEY_BYTES or raw[:1] != ED25519:
+        raise ValueError("only Ed25519 keys are read")
+    key = VerifierKey(name, raw[1:])
+    if key.id.hex() != claimed:
+        raise ValueError("the key id does not fit the key")
+    return key
+
+
+def vkey_of(signer: Signer) -> str:
+    """The verifier key of a signer."""
+    return VerifierKey(signer.name, signer.public_key()).text()
+
+
+def sign(text: str, signer: Signer, signer_id: bytes) -> str:
+    """``text`` (ending in a newline) as a signed note; ``signer_id`` is the signer's ``key_id``."""
+    signature = b64encode(signer_id + signer.sign(text.encode())).decode()
+    return f"{text}\n{_DASH}{signer.name} {signature}\n"
+
+
+def open_note(note: str, keys: Sequence[VerifierKey]) -> str:
+    """The text of a note that at least one of ``keys`` signed; ``ledger.corrupt`` otherwise.
+
+    Lines of unknown keys are ignored; a line of a known key that does not verify spoils the whole note.
+    """
+    text, blank, lines = note.rpartition("\n\n")
+    if not blank or not lines.endswith("\n"):
+        raise IntegrityViolation("ledger.corrupt", "not a signed note")
+    text += "\n"
+    good = 0
+    for line in lines.removesuffix("\n").split("\n"):
+        name, space, encoded = line.removeprefix(_DASH).partition(" ")
+        if not line.startswith(_DASH) or not space:
+            raise IntegrityViolation("ledger.corrupt", "not a signature line")
+        good += _verifies(text, name, encoded, keys)
+    if not good:
+        raise IntegrityViolation("ledger.corrupt", "no known key signed this note")
+    return text
+
+
+def _verifies(text: str, name: str, encoded: str, keys: Sequence[VerifierKey]) -> bool:
+    try:
+        raw = b64decode(encoded, validate=True)
+    except Base64Error as error:
+        raise IntegrityViolation("ledger.corrupt", "a signature is not base64") from error
+    for key in keys:
+        if key.name == name and key.id == raw[:4]:
+            try:
+                Ed25519PublicKey.from_public_bytes(key.public_key).verify(raw[4:], text.encode())
+            except InvalidSignature as error:
+                raise IntegrityViolation("ledger.corrupt", f"the signature of {name} does not verify") from error
+            return True
+    return False

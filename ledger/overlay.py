@@ -1,0 +1,166 @@
+"""What is known to decide with: committed rows, and over them what is placed but not yet durable.
+
+Everything that is placed is seen at once by whoever decides next; when its transaction is committed the same answers
+come from the store and the overlay forgets.
+"""
+
+from typing import Final
+
+import msgspec
+
+from ledger.port import Entry, FoundMessage
+from ledger.stores.store import Batch, Store
+from ledger.unit import Standing, Unit
+from ledger.vault import Vault
+
+_BLINDED: Final = 16_384
+_ID_BYTES: Final = 16
+_ROWS: Final = msgspec.msgpack.Decoder(tuple[int, ...])
+_ENCODE_ROWS: Final = msgspec.msgpack.Encoder().encode
+
+
+class Overlay:
+    """Lookups by code, message id, fingerprint and target, placed ones included."""
+
+    def __init__(self, store: Store, vault: Vault) -> None:
+        self._store = store
+        self._vault = vault
+        self._lanes = {name: number for number, name in store.lanes()}
+        self._lane_names = {number: name for name, number in self._lanes.items()}
+        self._cursors = store.cursors()
+        self._blinded: dict[str, bytes] = {}
+        self._codes: dict[bytes, tuple[int, bytes]] = {}
+        self._messages: dict[bytes, tuple[int, bytes]] = {}
+        self._seen: dict[bytes, list[tuple[int, int, bytes]]] = {}
+        self._standings: dict[bytes, dict[str, tuple[int, Standing]]] = {}
+        self._entries: dict[bytes, list[Entry]] = {}
+
+    # ── placing ─────────────────────────────────────────────────────────────────────────────────
+
+    def place(self, unit: Unit, entries: list[Entry], eid: bytes, batch: Batch) -> None:
+        """Add what a placed unit lets others know."""
+        first = entries[0].position
+        for entry in entries:
+            pending = self._entries.get(entry.stream)
+            if pending is None:
+                self._entries[entry.stream] = [entry]
+            else:
+                pending.append(entry)
+        if eid:
+            content = self._vault.blind(b"content", unit.content)[:_ID_BYTES]
+            key = eid[:_ID_BYTES]
+            self._messages[key] = (first, content)
+            batch.message_ids.append((key, first, content))
+        for code, stream in unit.codes:
+            blinded = self._blind(code)
+            self._codes[blinded] = (first, stream)
+            batch.codes[blinded] = stream
+        for n, item in enumerate(unit.seen, first << 16):
+            lane = self._lane(item.lane, batch)
+            self._seen.setdefault(item.stream, []).append((first, lane, item.fingerprint))
+            batch.seen.append((item.stream, n, lane, item.fingerprint))
+        for standing in unit.standings:
+            self._standings.setdefault(standing.stream, {})[standing.target] = (first, standing)
+            rows = _ENCODE_ROWS(standing.rows)
+            batch.standings[standing.stream, standing.target] = (standing.through, rows, standing.parked)
+        if unit.cursor is not None:
+            target, position = unit.cursor
+            self._cursors[target] = batch.cursors[target] = position
+
+    def _blind(self, code: str) -> bytes:
+        blinded = self._blinded.get(code)
+        if blinded is None:
+            if len(self._blinded) >= _BLINDED:
+                self._blinded.clear()
+            blinded = self._blinded[code] = self._vault.blind(b"code", code.encode())[:_ID_BYTES]
+        return blinded
+
+    def _lane(self, name: str, batch: Batch) -> int:
+        number = self._lanes.get(name)
+        if number is None:
+            number = self._lanes[name] = len(self._lanes) + 1
+            self._lane_names[number] = name
+            batch.lanes.append((number, name))
+        return number
+
+    def forget(self, batch: Batch, committed: int) -> None:
+        """Drop what the store now answers itself."""
+        for stream in batch.heads:
+            pending = self._entries.get(stream)
+            if pending is not None:
+                rest = [entry for entry in pending if entry.position > committed]
+                if rest:
+                    self._entries[stream] = rest
+                else:
+                    del self._entries[stream]
+        for key, _, _ in batch.message_ids:
+            self._messages.pop(key, None)
+        for blinded in batch.codes:
+            if blinded in self._codes and self._codes[blinded][0] <= committed:
+                del self._codes[blinded]
+        for item in batch.seen:
+            kept = [row for row in self._seen.pop(item[0], ()) if row[0] > committed]
+            if kept:
+                self._seen[item[0]] = kept
+        for stream, target in batch.standings:
+            of_stream = self._standings.get(stream, {})
+            if target in of_stream and of_stream[target][0] <= committed:
+                del of_stream[target]
+                if not of_stream:
+                    del self._standings[stream]
+
+    # ── looking up ──────────────────────────────────────────────────────────────────────────────
+
+    def find_message(self, party: str, source_id: str, content: bytes) -> FoundMessage | None:
+        """See ``Ledger.find_message``."""
+        key = self._vault.blind(b"eid", party.encode(), source_id.encode())[:_ID_BYTES]
+        found = self._messages.get(key) or self._store.message_id(key)
+        if found is None:
+            return None
+        return FoundMessage(found[0], found[1] == self._vault.blind(b"content", content)[:_ID_BYTES])
+
+    def find_stream(self, code_key: str) -> bytes | None:
+        """See ``Ledger.find_stream``."""
+        blinded = self._blind(code_key)
+        placed = self._codes.get(blinded)
+        return placed[1] if placed is not None else self._store.code(blinded)
+
+    def seen(self, stream: bytes) -> dict[str, list[bytes]]:
+        """See ``Ledger.seen``."""
+        found: dict[str, list[bytes]] = {}
+        for lane, fingerprint in self._store.seen(stream):
+            found.setdefault(self._lane_names[lane], []).append(fingerprint)
+        for _, lane, fingerprint in self._seen.get(stream, ()):
+            found.setdefault(self._lane_names[lane], []).append(fingerprint)
+        return found
+
+    def standings(self, stream: bytes) -> dict[str, Standing]:
+        """See ``Ledger.standings``."""
+        found = {
+            target: Standing(stream, target, through, _ROWS.decode(rows), parked)
+            for target, through, rows, parked in self._store.standings(stream)
+        }
+        for target, (_, standing) in self._standings.get(stream, {}).items():
+            found[target] = standing
+        return found
+
+    def parked(self, target: str) -> list[Standing]:
+        """See ``Ledger.parked``."""
+        found = {
+            (at, stream): Standing(stream, at, through, _ROWS.decode(rows), parked)
+            for stream, at, through, rows, parked in self._store.parked(target)
+        }
+        for stream, placed in self._standings.items():
+            for at, (_, standing) in placed.items():
+                found.pop((at, stream), None)
+                if standing.parked and (not target or at == target):
+                    found[at, stream] = standing
+        return [found[key] for key in sorted(found)]
+
+    def cursor(self, target: str) -> int:
+        """See ``Ledger.cursor``."""
+        return self._cursors.get(target, 0)
+
+    def pending(self, stream: bytes) -> list[Entry]:
+        """Placed events of a stream that are not durable yet, in order."""
+        return self._entries.get(stream, [])

@@ -1,0 +1,184 @@
+"""The exact bytes of a message, kept in parts: each with its own salt and commitment, sealed under whose data it is.
+
+Parts of a dossier lie under the dossier's key. All glue of a message is sealed together under one key of that message;
+every secret, attachment and refused body has a key of its own. Concatenated, the parts are the message.
+"""
+
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from contracts.errors import HubError, IntegrityViolation
+from ledger.leaf import RAW_PREFIX, commit_to
+from ledger.stores.store import MessageRow
+from ledger.unit import NewPart
+from ledger.vault import SALT_BYTES, DataKey, Vault, glue_salt
+
+GLUE: Final = 0
+DOSSIER: Final = 1
+_ROLES: Final[dict[str, int]] = {"glue": GLUE, "dossier": DOSSIER, "secret": 2, "attachment": 3, "refused": 4}
+_ENCODE: Final = msgspec.msgpack.Encoder().encode
+_GLUE_ROLE: Final = b"glue"
+
+
+class Layout(msgspec.Struct, array_like=True):
+    """How a message's parts lie: key and sealed length of the glue, then per part [role, length, sealed length, key].
+
+    The key of a dossier's part is the dossier's stream id; a part of its own has its key's id.
+    """
+
+    glue_key: int
+    glue_sealed: int
+    parts: list[tuple[Any, ...]]
+
+
+_LAYOUT: Final = msgspec.msgpack.Decoder(Layout)
+
+
+class SealedParts(msgspec.Struct, gc=False):
+    """The parts of one message, ready to be stored."""
+
+    layout: bytes
+    commitments: list[bytes]
+    sealed: bytes
+    opening: dict[str, str]
+    own_keys: list[int]
+
+
+class Streams(Protocol):
+    """What sealing needs to know of streams."""
+
+    def key(self, stream: bytes) -> DataKey:
+        """The data key of a stream."""
+        ...
+
+    def aad(self, stream: bytes, rev: int, role: bytes) -> bytes:
+        """What binds a sealed item to its place."""
+        ...
+
+
+def seal_parts(streams: Streams, vault: Vault, parts: Sequence[NewPart], stream: bytes, rev: int) -> SealedParts:
+    """Seal the parts of the message at (``stream``, ``rev``).
+
+    ``opening`` maps ``layout`` to role letter and length of every part, ``glue`` to the seed of the glue's salts, and
+    the number of every other part to its salt: with the message itself that is all a receipt's holder needs.
+    """
+    take_salt = vault.salts.take
+    base = streams.aad(stream, rev, b"part")
+    seed = b""
+    glue: list[bytes] = []
+    sealed: list[bytes] = []
+    layout: list[tuple[Any, ...]] = []
+    commitments: list[bytes] = []
+    own_keys: list[int] = []
+    opening: dict[str, str] = {}
+    shape: list[str] = []
+    for index, part in enumerate(parts):
+        content = part.content
+        shape.append(f"{part.role[0]}{len(content)}")
+        if part.role == "glue":
+            if not seed:
+                seed = take_salt(SALT_BYTES)
+            salt = glue_salt(seed, index)
+            glue.append(content)
+            layout.append((GLUE, len(content)))
+        else:
+            salt = take_salt(SALT_BYTES)
+            opening[str(index)] = salt.hex()
+            if part.role == "dossier" and part.owner is not None:
+                key = streams.key(part.owner)
+                name: bytes | int = part.owner
+            else:
+                key = vault.take()
+                own_keys.append(key.id)
+                name = key.id
+            item = vault.seal(key, salt, content, base + index.to_bytes(4, "big"))
+            sealed.append(item)
+            layout.append((_ROLES[part.role], len(content), len(item), name))
+        commitments.append(sha256(RAW_PREFIX + salt + sha256(content).digest()).digest())
+    glue_key = glue_sealed = 0
+    if seed:
+        key = vault.take()
+        own_keys.append(key.id)
+        item = vault.seal(key, seed, b"".join(glue), streams.aad(stream, rev, _GLUE_ROLE))
+        glue_key, glue_sealed = key.id, len(item)
+        sealed.insert(0, item)
+        opening["glue"] = seed.hex()
+    opening["layout"] = " ".join(shape)
+    encoded = _ENCODE(Layout(glue_key, glue_sealed, layout))
+    return SealedParts(encoded, commitments, b"".join(sealed), opening, own_keys)
+
+
+class OpenPart(msgspec.Struct, frozen=True, gc=False):
+    """One part, opened; ``content`` and ``salt`` are None where its key was destroyed."""
+
+    role: int
+    length: int
+    salt: bytes | None
+    content: bytes | None
+
+
+def read_layout(row: MessageRow) -> Layout:
+    """How the parts of a stored message lie."""
+    try:
+        return _LAYOUT.decode(row.layout)
+    except msgspec.DecodeError as error:
+        raise IntegrityViolation("ledger.corrupt", f"the layout of message {row.position} can not be read") from error
+
+
+def open_parts(streams: Streams, vault: Vault, row: MessageRow, stream: bytes, rev: int) -> list[OpenPart]:
+    """Every part of the message at (``stream``, ``rev``), opened where its key still exists."""
+    layout = read_layout(row)
+    at = layout.glue_sealed
+    seed, glue = _open_glue(streams, vault, layout, row.sealed[:at], stream, rev)
+    base = streams.aad(stream, rev, b"part")
+    glue_at = 0
+    parts: list[OpenPart] = []
+    for index, part in enumerate(layout.parts):
+        role, length = part[0], part[1]
+        if role == GLUE:
+            content = None if glue is None else glue[glue_at : glue_at + length]
+            salt = None if seed is None else glue_salt(seed, index)
+            glue_at += length
+        else:
+            item = row.sealed[at : at + part[2]]
+            at += part[2]
+            salt, content = _open_item(streams, vault, part[3], item, base + index.to_bytes(4, "big"))
+        parts.append(OpenPart(role, length, salt, content))
+    return parts
+
+
+def _open_glue(
+    streams: Streams, vault: Vault, layout: Layout, item: bytes, stream: bytes, rev: int
+) -> tuple[bytes | None, bytes | None]:
+    if not item:
+        return b"", b""
+    return _open_item(streams, vault, layout.glue_key, item, streams.aad(stream, rev, _GLUE_ROLE))
+
+
+def _open_item(
+    streams: Streams, vault: Vault, name: bytes | int, item: bytes, aad: bytes
+) -> tuple[bytes | None, bytes | None]:
+    try:
+        key = vault.key(name) if isinstance(name, int) else streams.key(name)
+    except HubError as error:
+        if error.code == "vault.erased":
+            return None, None
+        raise
+    return vault.open(key, item, aad)
+
+
+def commitment_of(part: OpenPart) -> bytes | None:
+    """The commitment an opened part leads to, None where it was erased."""
+    if part.salt is None or part.content is None:
+        return None
+    return commit_to(RAW_PREFIX, part.salt, part.content)
+
+
+def opening_of(parts: Sequence[OpenPart]) -> dict[str, str]:
+    """The salts of a message's parts as a receipt carries them; erased parts have none."""
+    letters = {number: name[0] for name, number in _ROLES.items()}
+    opening = {str(i): part.salt.hex() for i, part in enumerate(parts) if part.role != GLUE and part.salt is not None}
+    return {**opening, "layout": " ".join(f"{letters[part.role]}{part.length}" for part in parts)}

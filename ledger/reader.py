@@ -1,0 +1,161 @@
+"""The log in order, opened: by position, by stream, as raw messages, as proofs.
+
+Newly committed events stay in memory for a while, so that those who follow the log read no disk and open nothing.
+A call takes at most ``SLICE`` events from the store: no call holds the loop for more than a few milliseconds.
+"""
+
+from hashlib import sha256
+from typing import Final
+
+from contracts.errors import HubError, IntegrityViolation
+from ledger import leaf, merkle, proof, upcast
+from ledger.chain import Chain
+from ledger.overlay import Overlay
+from ledger.parts import GLUE, commitment_of, open_parts, opening_of, read_layout
+from ledger.place import Placer
+from ledger.port import Entry, Proof
+from ledger.stores.store import EventRow, MessageRow
+from ledger.vault import Vault
+
+SLICE: Final = 256
+_RECENT: Final = 8_192
+_OPENINGS: Final = 2_048
+
+
+class Reader:
+    """Opens what the chain and the vault keep."""
+
+    def __init__(self, chain: Chain, vault: Vault, placer: Placer, overlay: Overlay) -> None:
+        self._chain = chain
+        self._store = chain.store
+        self._vault = vault
+        self._placer = placer
+        self._overlay = overlay
+        self._recent: dict[int, Entry] = {}
+        self._openings: dict[int, dict[str, str]] = {}
+
+    def remember(self, entries: list[Entry]) -> None:
+        """Keep events that just became durable, the oldest ones make room."""
+        recent = self._recent
+        for entry in entries:
+            recent[entry.position] = entry
+        for _ in range(len(recent) - _RECENT):
+            del recent[next(iter(recent))]
+
+    def remember_opening(self, position: int, opening: dict[str, str]) -> None:
+        """Keep a receipt's salts for the moment its sender is answered."""
+        self._openings[position] = opening
+        if len(self._openings) > _OPENINGS:
+            del self._openings[next(iter(self._openings))]
+
+    def forget(self, stream: bytes) -> None:
+        """Drop every opened copy of a stream, because its key is being destroyed."""
+        self._recent = {at: entry for at, entry in self._recent.items() if entry.stream != stream}
+        self._openings.clear()
+
+    # ── events ──────────────────────────────────────────────────────────────────────────────────
+
+    def open_row(self, row: EventRow) -> Entry:
+        """A stored event, opened; its event is None where the key was destroyed."""
+        event = None
+        entry = leaf.parse(row.leaf)
+        head = self._chain.head(row.originator_id)
+        if head is None:
+            raise IntegrityViolation("ledger.corrupt", f"position {row.position} belongs to no stream")
+        rev = row.originator_version - 1
+        try:
+            key = self._vault.key(head[0])
+        except HubError as error:
+            if error.code != "vault.erased":
+                raise
+        else:
+            _, state = self._vault.open(key, row.state, self._placer.aad(row.originator_id, rev, b"body"))
+            event = upcast.decode(row.topic, entry.sv, state)
+        return Entry(
+            position=row.position,
+            stream=row.originator_id,
+            rev=rev,
+            topic=row.topic,
+            recorded_at=leaf.recorded_us(row.leaf),
+            leaf_hash=merkle.leaf_hash(row.leaf),
+            event=event,
+        )
+
+    def read(self, after: int, limit: int) -> list[Entry]:
+        """Durable events beyond ``after``, in order, at most ``limit`` and at most one slice from the disk."""
+        recent = self._recent
+        start = max(after, 0) + 1
+        if start in recent:
+            end = min(after + limit, self._chain.committed)
+            return [recent[position] for position in range(start, end + 1)]
+        rows = self._store.events(after, min(limit, SLICE), stop=self._chain.committed)
+        return [self.open_row(row) for row in rows]
+
+    def read_stream(self, stream: bytes, after_rev: int) -> list[Entry]:
+        """A stream's events with rev > ``after_rev``, placed ones included."""
+        pending = self._overlay.pending(stream)
+        head = self._chain.head(stream)
+        if head is None or head[1] <= after_rev:
+            return []
+        found: list[Entry] = []
+        if not pending or pending[0].rev > after_rev + 1:
+            found = [self.open_row(row) for row in self._store.stream(stream, gt=after_rev + 1)]
+        found.extend(entry for entry in pending if entry.rev > after_rev)
+        return found
+
+    # ── messages ────────────────────────────────────────────────────────────────────────────────
+
+    def _message(self, position: int) -> tuple[MessageRow, bytes, int]:
+        row = self._store.message(position)
+        entry = self._store.leaf(position)
+        if row is None or entry is None:
+            raise KeyError(position)
+        meta = leaf.parse(entry)
+        return row, bytes.fromhex(meta.sid), meta.rev
+
+    def raw_message(self, position: int) -> bytes:
+        """The exact bytes of a message; ``vault.erased`` when a part was erased, KeyError when there is no message."""
+        row, stream, rev = self._message(position)
+        parts = open_parts(self._placer, self._vault, row, stream, rev)
+        contents = [part.content for part in parts if part.content is not None]
+        if len(contents) < len(parts):
+            raise HubError("vault.erased")
+        for index, part in enumerate(parts):
+            if commitment_of(part) != row.commitments[index * 32 : index * 32 + 32]:
+                raise IntegrityViolation(
+                    "ledger.corrupt", f"part {index} of message {position} is not what was committed to"
+                )
+        return b"".join(contents)
+
+    def message_parts(self, position: int) -> list[tuple[int, bytes | None]]:
+        """(role, content) of every part; content is None where it was erased."""
+        row, stream, rev = self._message(position)
+        return [(part.role, part.content) for part in open_parts(self._placer, self._vault, row, stream, rev)]
+
+    def prove(self, position: int) -> Proof:
+        """The receipt's proof of a durable position, the same for ever; the opening loses what was erased."""
+        if not 0 < position <= self._chain.committed:
+            raise KeyError(position)
+        entry, path, note = self._chain.prove(position)
+        return Proof(
+            position=position,
+            leaf_hash=sha256(b"\x00" + entry).digest(),
+            leaf=entry,
+            checkpoint=note,
+            proof=proof.write(position - 1, path, note),
+            opening=self._openings.get(position) or self._stored_opening(position),
+        )
+
+    def _stored_opening(self, position: int) -> dict[str, str]:
+        try:
+            row, stream, rev = self._message(position)
+        except KeyError:
+            return {}
+        parts = open_parts(self._placer, self._vault, row, stream, rev)
+        opening = opening_of(parts)
+        if any(part.role == GLUE for part in parts):
+            layout = read_layout(row)
+            glue_aad = self._placer.aad(stream, rev, b"glue")
+            seed, _ = self._vault.open(self._vault.key(layout.glue_key), row.sealed[: layout.glue_sealed], glue_aad)
+            opening["glue"] = seed.hex()
+        return opening
