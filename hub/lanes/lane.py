@@ -1,0 +1,299 @@
+"""One target's lane: it learns what changed, sends it in batches, and puts every outcome on the log.
+
+Following the log is the only way work comes in, at start as at any other time: the lane reads on from the target's
+cursor. What is due is not a list of events but a difference, computed when a dossier's turn comes.
+
+Invariants: at most one delivery of a dossier is under way; a record is confirmed before its rows are sent; a target
+that does not answer holds up only this lane; a dossier that fails alone is isolated by halving its batch and parks
+alone; whatever a former process may have sent without noting the outcome is asked for first, or sent once more and
+marked as doubtful. Not here: what is due (``hub.route``), how it is written and sent (adapters).
+"""
+
+import asyncio
+from typing import Final, Protocol
+
+from contracts.delivery import Outcome
+from contracts.picture import Due
+from contracts.ports import Clock, Entropy, Remote
+from hub.lanes.backlog import Mark
+from hub.lanes.bounds import Limits, Target, Watcher
+from hub.lanes.circuit import Circuit
+from hub.lanes.contest import Contest
+from hub.lanes.docket import Docket
+from hub.lanes.scribe import Scribe
+from hub.lanes.verdicts import Verdicts
+from hub.lanes.work import Batch, Work
+from ledger.events import FactRecorded, MessageAccepted, TransitionQuestioned
+from ledger.port import Entry, Ledger
+from ledger.unit import Standing
+
+READ_SLICE: Final = 256
+RENDER_SLICE: Final = 25
+"""Dossiers rendered before the loop gets a turn: about a millisecond."""
+ASK_SLICE: Final = 32
+WAIT_S: Final = 30.0
+SELF_RESUMING: Final = ("park.missing_for_target", "park.target_missing", "park.target_refused")
+"""Parked for the bytes we had; a later event makes other bytes. A dispute and spent retries wait for a person."""
+
+
+class Plan(Protocol):
+    """What is due: the rules of routes and differences, without I/O."""
+
+    def standing(self, stream: bytes, target: Target) -> Standing:
+        """What the log says is known at the target (``through`` 0 when nothing is)."""
+        ...
+
+    def due(self, stream: bytes, target: Target, standing: Standing) -> Due | None:
+        """What the target must be told about this dossier now, None when nothing."""
+        ...
+
+
+class Lane:
+    """Delivery to one target. ``run`` follows and sends until ``stop``."""
+
+    def __init__(
+        self,
+        target: Target,
+        *,
+        ledger: Ledger,
+        plan: Plan,
+        clock: Clock,
+        entropy: Entropy,
+        limits: Limits,
+        watcher: Watcher,
+    ) -> None:
+        self.target = target
+        self._ledger = ledger
+        self._plan = plan
+        self._limits = limits
+        self._watcher = watcher
+        most = max(1, min(limits.batch_records, target.adapter.batch_limit))
+        self._docket = Docket(most=most, most_open=10 * most * len(target.remotes))
+        self._circuit = Circuit(limits.patience, entropy.stream("jitter"), opens_after=limits.circuit_after)
+        self._contest = Contest()
+        self._scribe = Scribe(
+            ledger,
+            target=target.party,
+            mapping_hash=target.adapter.mapping_hash(),
+            clock=clock,
+            ids=entropy.stream("batches"),
+            backlog=self._docket.backlog,
+        )
+        self._verdicts = Verdicts(
+            target,
+            docket=self._docket,
+            circuit=self._circuit,
+            contest=self._contest,
+            scribe=self._scribe,
+            limits=limits,
+            watcher=watcher,
+        )
+        self._uncertain_through = ledger.committed
+        self._message = (0, 0)
+        self._wake = asyncio.Event()
+        self._room = asyncio.Event()
+        self._stopping = False
+        self._follower: asyncio.Task[None] | None = None
+
+    # ── what others may know ─────────────────────────────────────────────────────────────────────
+
+    @property
+    def pending(self) -> int:
+        """Dossiers with something open at this target."""
+        return len(self._docket.backlog)
+
+    @property
+    def oldest(self) -> Mark | None:
+        """The oldest open change."""
+        return self._docket.backlog.oldest()
+
+    @property
+    def read(self) -> int:
+        """The position through which this lane has read the log."""
+        return self._scribe.read
+
+    @property
+    def down(self) -> bool:
+        """Whether the target failed so often in a row that only one batch at a time probes it."""
+        return self._circuit.open
+
+    def under_way(self, stream: bytes) -> Due | None:
+        """What was sent for a dossier without a known outcome yet: an equal assertion of the target is an echo."""
+        work = self._docket.find(stream)
+        return work.due if work is not None and (work.sent or work.ask) else None
+
+    # ── life ─────────────────────────────────────────────────────────────────────────────────────
+
+    async def run(self) -> None:
+        """Follow and send until stopped; a fault of the ledger ends it with that error."""
+        async with asyncio.TaskGroup() as group:
+            self._follower = group.create_task(self._follow())
+            for remote in self.target.remotes:
+                group.create_task(self._send_on(remote))
+            if self._stopping:
+                self._follower.cancel()
+
+    def stop(self) -> None:
+        """Take up nothing more; ``run`` ends when the batches in flight have their outcome."""
+        self._stopping = True
+        self._wake.set()
+        if self._follower is not None:
+            self._follower.cancel()
+
+    async def requeue(self, stream: bytes, *, by: str, note: str) -> bool:
+        """Put a parked dossier back; False when it is not parked here."""
+        standing = self._plan.standing(stream, self.target)
+        if not standing.parked:
+            return False
+        self._contest.forget(stream)
+        position = await self._scribe.requeued(standing, by=by, note=note)
+        self._docket.backlog.note(stream, Mark(position, self._scribe.now(), ""))
+        self._wake.set()
+        return True
+
+    # ── learning what changed ────────────────────────────────────────────────────────────────────
+
+    async def _follow(self) -> None:
+        while not self._stopping:
+            entries = self._ledger.read(self._scribe.read, READ_SLICE)
+            for entry in entries:
+                self._learn(entry)
+            if entries:
+                self._scribe.read = entries[-1].position
+                self._wake.set()
+                await asyncio.sleep(0)
+                await self._wait_for_room()
+            else:
+                await self._ledger.wait_beyond(self._scribe.read, WAIT_S)
+
+    async def _wait_for_room(self) -> None:
+        while self.pending > self._limits.high_water and not self._stopping:
+            self._room.clear()
+            await self._room.wait()
+
+    def _learn(self, entry: Entry) -> None:
+        event = entry.event
+        if isinstance(event, FactRecorded):
+            accepted_at = self._message[1] if self._message[0] == event.message else entry.recorded_at
+            self._docket.backlog.note(entry.stream, Mark(entry.position, accepted_at, event.party))
+        elif isinstance(event, MessageAccepted):
+            self._message = (entry.position, event.accepted_at)
+            if event.party == self.target.party:
+                self._learn_assertions(entry.position, event)
+        elif isinstance(event, TransitionQuestioned) and event.party == self.target.party:
+            self._docket.backlog.note(entry.stream, Mark(entry.position, entry.recorded_at, event.party))
+
+    def _learn_assertions(self, position: int, event: MessageAccepted) -> None:
+        """What the target itself says is no reason to send, but it may differ from what it was told."""
+        for item in event.items:
+            if item.stream:
+                stream = bytes.fromhex(item.stream)
+                self._contest.asserted(stream)
+                self._docket.backlog.note(stream, Mark(position, event.accepted_at, event.party))
+
+    # ── preparing ────────────────────────────────────────────────────────────────────────────────
+
+    async def _fill(self) -> None:
+        """Take dossiers in order and render what is due, until a full batch waits."""
+        taken = 0
+        while not self._docket.full and not self._stopping:
+            opened = self._docket.take()
+            if opened is None:
+                return
+            await self._prepare(*opened)
+            taken += 1
+            if taken % RENDER_SLICE == 0:
+                await asyncio.sleep(0)
+
+    async def _prepare(self, stream: bytes, mark: Mark) -> None:
+        """Render what is due to one dossier; whatever is wrong with it stays with it."""
+        standing = self._plan.standing(stream, self.target)
+        try:
+            waits = standing.parked and standing.parked not in SELF_RESUMING
+            due = None if waits else self._plan.due(stream, self.target, standing)
+            work = Work(mark, due, standing) if due is not None else None
+            wanting = None if work is None else work.render(self.target.adapter, self.target.profile, self._docket.most)
+        except Exception as error:  # noqa: BLE001  # one dossier that trips a rule of ours must not stop the others
+            self._watcher.failed(self.target.party, "render", error)
+            self._docket.settle(stream)
+            await self._scribe.parked(standing, mark.position, "hub.internal", detail=type(error).__name__)
+            self._watcher.parked(self.target.party, "hub.internal")
+            return
+        if work is None or (wanting is not None and standing.parked == wanting.code):
+            self._docket.settle(stream)
+        elif wanting is not None:
+            await self._verdicts.park(work, wanting.code, detail=",".join(wanting.missing))
+        elif not work.segments:
+            self._docket.settle(stream)
+        else:
+            await self._open(work)
+
+    async def _open(self, work: Work) -> None:
+        segment = work.segment
+        if not segment.rows and self._contest.disputed(work.stream, segment.digest):
+            await self._verdicts.park(work, "sync.disputed")
+            return
+        self._docket.open(work)
+        if work.known.parked:
+            await self._scribe.requeued(work.known, note="event")
+        work.uncertain = work.ask = work.mark.position <= self._uncertain_through
+        self._docket.enqueue(work)
+
+    # ── sending ──────────────────────────────────────────────────────────────────────────────────
+
+    def _held(self) -> bool:
+        """Whether nothing may be sent now: a pause, a probe under way, or an outcome that is not placed yet."""
+        return self._scribe.busy or self._circuit.holds()
+
+    async def _send_on(self, remote: Remote) -> None:
+        """One worker: it has one remote, so one request at a time."""
+        while not self._stopping:
+            self._wake.clear()
+            if not self._docket.asks and not self._held():
+                self._docket.ripen(asyncio.get_running_loop().time())
+                if not self._docket.has_ready:
+                    await self._fill()
+            if self._held():
+                await self._idle()
+            elif self._docket.asks:
+                await self._verdicts.ask(remote, self._docket.take_asks(ASK_SLICE))
+                self._wake.set()
+            elif (batch := self._docket.next_batch()) is not None:
+                await self._attempt(remote, batch)
+            else:
+                await self._idle()
+            if self.pending <= self._limits.high_water:
+                self._room.set()
+
+    async def _idle(self) -> None:
+        """Wait for a change or the end of a pause; then let a little gather, so that a burst is one batch."""
+        now = asyncio.get_running_loop().time()
+        pause_ends = self._circuit.resume_at
+        ripe = self._docket.next_ripe()
+        moment = pause_ends if pause_ends > now else ripe if ripe is not None else now + WAIT_S
+        try:
+            async with asyncio.timeout_at(moment):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+        if 0 < self._docket.backlog.waiting < self._docket.most and not self._stopping:
+            await asyncio.sleep(self._limits.linger_s)
+
+    async def _attempt(self, remote: Remote, batch: Batch) -> None:
+        loop = asyncio.get_running_loop()
+        if self._docket.backlog.waiting or self._docket.has_ready:
+            self._wake.set()  # another remote may take what is left
+        for work in batch.works:
+            work.sent = True
+        sent_at, began = self._scribe.now(), loop.time()
+        self._circuit.in_flight += 1
+        try:
+            outcome = await remote.send(batch.renderings)
+        except Exception as error:  # noqa: BLE001  # a fault in a client tells nothing about what the target got
+            self._watcher.failed(self.target.party, "send", error)
+            outcome = Outcome(verdict="unknown", phrase="hub.internal")
+        finally:
+            self._circuit.in_flight -= 1
+        self._watcher.attempted(self.target.party, outcome.verdict, len(batch.works), loop.time() - began)
+        await self._verdicts.conclude(batch, outcome, sent_at)
+        self._wake.set()
