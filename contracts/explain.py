@@ -40,11 +40,14 @@ _XSD_CODES: Final = {
     "XsdMaxExclusiveFacet": "read.range",
     "XsdTotalDigitsFacet": "read.range",
     "XsdFractionDigitsFacet": "read.range",
-    "XsdKey": "read.missing",
+    "function": "read.range",  # the built-in bounds of xs:int and its kin
 }
 _DATE_TYPES: Final = frozenset({"date", "dateTime", "time", "gYear", "gYearMonth", "dateTimeStamp"})
 _ALTERNATIVES: Final = frozenset({"anyOf", "oneOf"})
 _VAGUE: Final = frozenset({"read.type", "read.enumeration", "read.structure"})
+_KEY_FIELD: Final = re.compile(r"missing key field '(?:\./)?([^']+)'")
+_KEY_TWICE: Final = re.compile(r"XsdFieldSelector\(path='(?:\./)?([^']+)'\) field selects multiple")
+_SORTED_PER_SHOWN: Final = 20
 _RULE_LENGTH: Final = 120
 _PREFIX: Final = re.compile(r"\{[^}]*\}|[\w.-]+:(?=[\w.-])")
 
@@ -55,8 +58,12 @@ def json_faults(errors: Iterable[Any], limit: int) -> tuple[FieldError, ...]:
 
 
 def xml_faults(errors: Iterable[Any], limit: int) -> tuple[FieldError, ...]:
-    """Turn the errors of ``xmlschema`` into field errors; ``path`` is an XPath and ``line`` the line of the element."""
-    return tuple(islice((fault for error in errors for fault in _xml_fault(error)), limit))
+    """Turn the errors of ``xmlschema`` into field errors; ``path`` is an XPath and ``line`` the line of the element.
+
+    Sorted by place, because the library tells broken keys in an order of its own.
+    """
+    seen = islice((fault for error in errors for fault in _xml_fault(error)), limit * _SORTED_PER_SHOWN)
+    return tuple(sorted(seen, key=lambda fault: (fault.line, fault.path, fault.code))[:limit])
 
 
 def _json_fault(error: Any) -> FieldError:
@@ -68,7 +75,8 @@ def _json_fault(error: Any) -> FieldError:
         place.append(values["property"])
     elif keyword in _ALTERNATIVES:
         code = _code_of_alternatives(values.get("context", ()))
-    rule = "" if keyword in _ALTERNATIVES else " ".join(_rule_value(value) for value in values.values())
+    shown = () if code == "read.missing" or keyword in _ALTERNATIVES else values.values()
+    rule = " ".join(_rule_value(value) for value in shown)
     name = next((part for part in reversed(place) if isinstance(part, str)), "")
     return field_error(code, _pointer(place), name=_named(name, f"{keyword} {rule}"))
 
@@ -87,43 +95,45 @@ def _pointer(place: Sequence[str | int]) -> str:
 
 
 def _xml_fault(error: Any) -> Iterator[FieldError]:
-    path, line = str(error.path or "/"), int(error.sourceline or 0)
-    kind = type(error).__name__
-    if kind == "XMLSchemaChildrenValidationError" and error.expected and error.invalid_tag is None:
-        for expected in error.expected:
-            name = _local(str(getattr(expected, "name", expected)))
-            yield field_error("read.missing", f"{path}/{name}", line, name=_named(name, "minOccurs"))
+    path, line, reason = str(error.path or "/"), int(error.sourceline or 0), str(error.reason)
+    if type(error).__name__ == "XMLSchemaChildrenValidationError":
+        yield from _children_faults(error, path, line)
         return
-    code = _xsd_code(error, kind)
+    if field := _KEY_FIELD.search(reason) or _KEY_TWICE.search(reason):
+        code = "read.missing" if reason.startswith("missing") else "read.structure"
+        yield field_error(code, f"{path}/{field[1]}", line, name=_named(field[1], "key"))
+        return
     name = _local(path.rpartition("/")[2].partition("[")[0])
-    if code == "read.missing" and (field := _missing_field(error)):
-        path, name = f"{path}/{field}", field
-    yield field_error(code, path, line, name=_named(name, _xsd_rule(error.validator)))
+    yield field_error(_xsd_code(error, reason), path, line, name=_named(name, _xsd_rule(error.validator)))
 
 
-def _xsd_code(error: Any, kind: str) -> str:
+def _children_faults(error: Any, path: str, line: int) -> Iterator[FieldError]:
+    """A child is missing, or stands where it may not."""
+    demanded = [child for child in error.expected or () if getattr(child, "min_occurs", 0) and not error.occurs]
+    for child in demanded:
+        name = _local(str(child.name))
+        yield field_error("read.missing", f"{path}/{name}", line, name=_named(name, "minOccurs"))
+    known = {_local(str(child.name)) for child in error.validator.iter_elements() if getattr(child, "name", None)}
+    found = _local(str(error.invalid_tag or ""))
+    if found not in known or not demanded:
+        yield field_error("read.structure", f"{path}/{found}" if found else path, line, name=_named(found, "child"))
+
+
+def _xsd_code(error: Any, reason: str) -> str:
     validator = error.validator
-    if kind == "XMLSchemaDecodeError":
+    if type(error).__name__ == "XMLSchemaDecodeError":
         return "read.date" if _local(str(getattr(validator, "name", ""))) in _DATE_TYPES else "read.type"
-    if "missing required attribute" in str(error.reason):
+    if reason.startswith("missing required attribute"):
         return "read.missing"
     return _XSD_CODES.get(type(validator).__name__, "read.structure")
 
 
-def _missing_field(error: Any) -> str:
-    """The field whose absence an identity constraint (``xs:key``) found."""
-    fields = getattr(error.validator, "fields", None)
-    return str(fields[0].path).removeprefix("./") if fields and len(fields) == 1 else ""
-
-
 def _xsd_rule(validator: Any) -> str:
     kind = type(validator).__name__.removeprefix("Xsd").removesuffix("Facets").removesuffix("Facet")
-    kind = kind[:1].lower() + kind[1:]
     for attribute in ("regexps", "enumeration", "value"):
         if (value := getattr(validator, attribute, None)) is not None:
-            return f"{kind} {_rule_value(value)}"
-    name = _local(str(getattr(validator, "name", "") or ""))
-    return f"{kind} {name}" if name else kind
+            return f"{kind[:1].lower()}{kind[1:]} {_rule_value(value)}"
+    return _local(str(getattr(validator, "name", "") or ""))
 
 
 def _rule_value(value: object) -> str:
@@ -136,7 +146,7 @@ def _named(name: str, rule: str) -> str:
     rule = rule.strip()
     if len(rule) > _RULE_LENGTH:
         rule = rule[: _RULE_LENGTH - 1] + "…"
-    return f"{name} [{rule}]" if name else f"[{rule}]"
+    return f"{name} [{rule}]" if rule and rule != name else name
 
 
 def _local(name: str) -> str:
