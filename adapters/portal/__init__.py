@@ -1,0 +1,1 @@
+"""The National Public Service Portal: QCVN 120 packets, JSON and XML, both directions."""

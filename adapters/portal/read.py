@@ -1,0 +1,363 @@
+"""One portal message as facts: pure, record by record, JSON and XML, in an envelope or as a bare array.
+
+A fault of one record stays with that record. A code that no table knows parks the record, because then a word is
+missing on our side. The message as a whole is refused only when nobody could say where its records are.
+Source: QCVN 120:2019/BTTTT as reconstructed under ``contracts/wire/qcvn120``.
+"""
+
+from collections.abc import Mapping
+from copy import deepcopy
+from functools import cache
+from typing import Any, Final
+
+import msgspec
+from lxml import etree
+
+from adapters.portal import codes, record, rows, suspicion
+from adapters.portal.fields import (
+    EXTENDED_ONLY,
+    MEMBERS,
+    PROGRESS,
+    PROGRESS_FIELDS,
+    RECORD,
+    RECORD_FIELDS,
+    SERVICES,
+    STANDARD,
+)
+from adapters.portal.packet import Opened, agency_of, is_updating, open_message
+from adapters.portal.values import Parked, Scene, text
+from adapters.portal.xmlform import record_of
+from contracts import catalog, codetables, dates, status, strict_json
+from contracts.envelope import Envelope
+from contracts.errors import FieldError, MessageRefused, field_error
+from contracts.facts import State
+from contracts.identifiers import AgencyCode, DossierCode, ProcedureCode
+from contracts.ports import Profile
+from contracts.reading import Note, ParkedRecord, Reading, Record, RefusedRecord, Span
+
+VOLATILE: Final = (strict_json.FILE_URL_TIME,)
+_EXTENDED: Final = frozenset(EXTENDED_ONLY)
+_CORE: Final = {RECORD: ("MaHoSo", "MaTTHC", "TrangThaiHoSo"), PROGRESS: ("MaHoSo", "ThoiDiemXuLy", "TrangThai")}
+_HEAD: Final = frozenset(("session", "madonvi", "service", "isUpdating", "data"))
+_RANDOM_DIGITS: Final = 5
+_RANDOM: Final = Note("warn.random_dossier_code", "/MaHoSo")
+_RETIRED: Final = Note("warn.agency_retired", "/MaHoSo")
+_STATUS_FIELD: Final = {RECORD: "TrangThaiHoSo", PROGRESS: "TrangThai"}
+
+
+def read(envelope: Envelope, profile: Profile) -> Reading:
+    """Understand one message.
+
+    Raises ``MessageRefused`` as ``adapters.portal.packet.open_message`` and ``is_updating`` do.
+    """
+    opened = open_message(envelope)
+    reader = _Reader(opened, profile, updating=is_updating(opened, envelope))
+    for index in range(len(opened.items)):
+        reader.take(index)
+    if opened.service == PROGRESS:
+        reader.compare_rows()
+    return Reading(
+        standard=STANDARD,
+        edition="extended" if reader.extended else "2019",
+        service=opened.service,
+        records=tuple(reader.records),
+        refused=tuple(reader.refused),
+        parked=tuple(reader.parked),
+        secrets=opened.secrets,
+        agency=normal_agency(agency_of(opened, envelope)),
+        warnings=tuple(Note("warn.unknown_field", f"/{name}") for name in opened.head if name not in _HEAD),
+    )
+
+
+def recognise(body: bytes, content_type: str) -> str:
+    """The message type a body looks like, "" if none of mine; looks at the first bytes only."""
+    del content_type  # the same senders use several
+    start = body[:4096].lstrip(b" \t\r\n\xef\xbb\xbf")
+    for service in SERVICES:
+        if start[:1] == b"<" and (b"<" + service.encode()) in start:
+            return f"{STANDARD}/{service}"
+        if start[:1] == b"{" and b'"' + service.encode() + b'"' in (start + body[-1024:]):
+            return f"{STANDARD}/{service}"
+    if start[:1] == b"[":
+        if b'"ThoiDiemXuLy"' in start:
+            return f"{STANDARD}/{PROGRESS}"
+        if b'"TrangThaiHoSo"' in start or b'"MaTTHC"' in start:
+            return f"{STANDARD}/{RECORD}"
+    return ""
+
+
+# ── records ──────────────────────────────────────────────────────────────────────────────────────
+
+
+class _Reader:
+    """Reads the records of one message one after the other and keeps what became of each."""
+
+    def __init__(self, opened: Opened, profile: Profile, *, updating: bool | None) -> None:
+        self.records: list[Record] = []
+        self.refused: list[RefusedRecord] = []
+        self.parked: list[ParkedRecord] = []
+        self.extended = False
+        self._opened = opened
+        self._service = opened.service
+        self._statuses = profile.statuses
+        self._updating = updating
+        self._is_row = opened.service == PROGRESS
+        self._fields = PROGRESS_FIELDS if self._is_row else RECORD_FIELDS
+        self._rows: list[suspicion.Row | None] = []
+        self._scene = Scene(
+            zone=profile.date_zone,
+            xml=opened.root is not None,
+            statuses=profile.statuses,
+            code_lists=_code_lists(profile.options.get("applicant_types", "")),
+        )
+        root = opened.root
+        self._xml_valid = root is not None and _contract(self._service, extended=True).is_valid_xml(root)
+
+    def take(self, index: int) -> None:
+        """Read one record; whatever is wrong with it stays with it."""
+        scene = self._scene
+        scene.begin()
+        raw = self._opened.items[index]
+        span = self._opened.spans[index]
+        word = ""
+        row: suspicion.Row | None = None
+        try:
+            members = self._members(index, raw)
+            word = _dossier_word(members)
+            row = self._understand(index, span, raw, members)
+        except MessageRefused as refusal:
+            errors = tuple(self._placed(index, error) for error in refusal.errors)
+            self.refused.append(RefusedRecord(index=index, span=span, errors=errors, dossier=word))
+        except Parked as parked:
+            self.parked.append(
+                ParkedRecord(
+                    index=index,
+                    span=span,
+                    dossier=word,
+                    code=parked.code,
+                    path="/" + parked.wire,
+                    word=parked.word,
+                    service=self._service,
+                    material=strict_json.strip_volatile(raw, VOLATILE),
+                    code_scope=DossierCode.parse(word).scope,
+                    row=self._is_row,
+                )
+            )
+        if self._is_row:
+            self._rows.append(row)
+
+    def _members(self, index: int, raw: bytes) -> dict[str, Any]:
+        elements = self._opened.elements
+        members = record_of(elements[index]) if elements is not None else strict_json.decode(raw)
+        if not isinstance(members, dict):
+            raise MessageRefused("read.type", name=self._service)
+        return members
+
+    def _understand(self, index: int, span: Span, raw: bytes, members: dict[str, Any]) -> suspicion.Row | None:
+        scene = self._scene
+        code = self._check(index, members)
+        if code.agency is not None:
+            _check_agency(code, scene)
+        word = text(members[_STATUS_FIELD[self._service]], _STATUS_FIELD[self._service], scene).strip()
+        state = _state(word, self._statuses, _STATUS_FIELD[self._service])
+        name = code.text.strip()
+        facts: tuple[Any, ...]
+        aliases: tuple[str, ...] = ()
+        if self._is_row:
+            facts = (rows.fact_of(members, name, state, word, scene),)
+        else:
+            facts, aliases = self._snapshot(members, name, code, state)
+        suspicion.of_text(raw, members, scene)
+        if scene.errors:
+            raise MessageRefused(scene.errors[0].code, errors=tuple(scene.errors))
+        self.records.append(
+            Record(
+                index=index,
+                span=span,
+                dossier=name,
+                facts=facts,
+                material=strict_json.strip_volatile(raw, VOLATILE) if b"t=" in raw else raw,
+                service=self._service,
+                row=self._is_row,
+                updating=self._updating,
+                aliases=aliases,
+                agency=code.agency.normalised if code.agency is not None else "",
+                code_scope=code.scope,
+                warnings=tuple(scene.notes),
+            )
+        )
+        if not self._is_row:
+            return None
+        fact = facts[0]
+        return suspicion.Row(dossier=code.key, state=state, at=fact.at, started=fact.step.started_at)
+
+    def _snapshot(
+        self, members: dict[str, Any], name: str, code: DossierCode, state: State
+    ) -> tuple[tuple[Any, ...], tuple[str, ...]]:
+        scene = self._scene
+        try:
+            procedure = ProcedureCode.parse(members["MaTTHC"])
+        except ValueError:
+            scene.refuse("read.pattern", "MaTTHC")
+            procedure = ProcedureCode("")
+        if procedure.suffix:
+            scene.warn("warn.procedure_suffix", "MaTTHC")
+        if not self.extended and not _EXTENDED.isdisjoint(members):
+            self.extended = True
+        suspicion.of_record(members, state, scene)
+        facts = record.facts_of(members, name, procedure.bare, state, scene)
+        return facts, _aliases(members, code, scene)
+
+    def _check(self, index: int, members: dict[str, Any]) -> DossierCode:
+        """The contract, the core fields and the unknown ones; a record that breaks the contract goes no further."""
+        scene = self._scene
+        for name in _CORE[self._service]:
+            value = members.get(name)
+            if value is None or (value.__class__ is str and not value.strip()):
+                scene.refuse("read.missing", name)
+        found = self._faults(index, members)
+        if found or scene.errors:
+            missing = {error.path for error in scene.errors}
+            faults = (*scene.errors, *(error for error in found if error.path not in missing))
+            raise MessageRefused(faults[0].code, errors=faults)
+        if not members.keys() <= self._fields:
+            scene.unknown = tuple(name for name in members if name not in self._fields)
+            scene.notes.extend(Note("warn.unknown_field", "/" + name) for name in scene.unknown)
+        for name, known in MEMBERS.items():
+            items = members.get(name)
+            if items:
+                for place, item in enumerate(items):
+                    if not item.keys() <= known:
+                        scene.notes.extend(
+                            Note("warn.unknown_field", f"/{name}/{place}/{member}")
+                            for member in item
+                            if member not in known
+                        )
+        try:
+            return DossierCode.parse(text(members["MaHoSo"], "MaHoSo", scene))
+        except ValueError:
+            error = field_error("read.dossier_code", "/MaHoSo")
+            raise MessageRefused(error.code, errors=(error,)) from None
+
+    def _faults(self, index: int, members: dict[str, Any]) -> tuple[FieldError, ...]:
+        """What the contract finds. A valid XML document is done with; in another, the record itself is explained."""
+        if self._xml_valid:
+            return ()
+        extended = self._is_row or not _EXTENDED.isdisjoint(members)
+        contract = _contract(self._service, extended=extended)
+        if not contract.is_valid_json(members):
+            return contract.json_errors(members)
+        elements = self._opened.elements
+        return _xml_faults(contract, self._opened, elements[index]) if elements is not None else ()
+
+    def _placed(self, index: int, error: FieldError) -> FieldError:
+        """A record's fault with its place in the whole message: JSON Pointer, or XPath with the line."""
+        opened = self._opened
+        if opened.elements is None:
+            return msgspec.structs.replace(error, path=f"{opened.prefix}{index}{error.path}")
+        steps = (f"/item[{int(part) + 1}]" if part.isdigit() else f"/{part}" for part in error.path.split("/")[1:])
+        line = error.line or opened.elements[index].sourceline or 0
+        return msgspec.structs.replace(error, path=f"{opened.prefix}[{index + 1}]{''.join(steps)}", line=line)
+
+    def compare_rows(self) -> None:
+        """Note what the order and times of a packet's rows give away."""
+        by_index = {one.index: place for place, one in enumerate(self.records)}
+        for index, notes in enumerate(suspicion.of_rows(self._rows)):
+            if notes:
+                place = by_index[index]
+                one = self.records[place]
+                self.records[place] = msgspec.structs.replace(one, warnings=(*one.warnings, *notes))
+
+
+@cache
+def _contract(service: str, *, extended: bool) -> catalog.Contract:
+    return catalog.get(STANDARD, service, "extended" if extended else "2019")
+
+
+@cache
+def _code_lists(dialect: str) -> tuple[tuple[str, str, Mapping[str, str]], ...]:
+    return (
+        ("KenhThucHien", "channel", codes.CHANNELS),
+        ("LoaiDoiTuong", "applicant_type", codes.applicant_types(dialect)),
+        ("NoiNopHoSo", "submitted_through", codes.PLACES),
+    )
+
+
+def _xml_faults(contract: catalog.Contract, opened: Opened, element: etree._Element) -> tuple[FieldError, ...]:
+    """The faults of one record of a document that is not valid as a whole, with paths that start at the record."""
+    alone = etree.Element(opened.service)
+    etree.SubElement(alone, "data").append(deepcopy(element))
+    if contract.is_valid_xml(alone):
+        return ()
+    top = f"/{opened.service}/data/{element.tag}"
+    before = (element.sourceline or 1) - 1
+    return tuple(
+        msgspec.structs.replace(error, path=error.path.removeprefix(top), line=error.line + before if error.line else 0)
+        for error in contract.xml_errors(etree.tostring(alone))
+    )
+
+
+def _state(word: str, statuses: Mapping[str, State], wire: str) -> State:
+    """The business state of a status code: the party's own table first, then the standard's ten."""
+    if word in statuses:
+        return statuses[word]
+    try:
+        return status.state_of_portal(word)
+    except KeyError:
+        raise Parked("park.status_unmapped", wire, word) from None
+
+
+@cache
+def _top_is_known(top: str) -> bool:
+    return not isinstance(AgencyCode(top).table_row(), codetables.Unknown)
+
+
+def _check_agency(code: DossierCode, scene: Scene) -> None:
+    """The agency a national code names must be in the table; a number of five digits is one sender's random one."""
+    agency = code.agency
+    if agency is None:
+        return
+    if not _top_is_known(agency.top):
+        raise Parked("park.agency_unmapped", "MaHoSo", agency.top)
+    number = code.key.rpartition("-")[2]
+    if len(number) == _RANDOM_DIGITS and number[0] != "0":
+        scene.notes.append(_RANDOM)
+    row = agency.table_row()
+    if isinstance(row, codetables.Agency) and row.valid_until_us is not None and code.day is not None:
+        issued = dates.read_moment(code.day.strftime("%Y%m%d"))
+        if issued.us >= row.valid_until_us:
+            scene.notes.append(_RETIRED)
+
+
+def _aliases(members: Mapping[str, Any], code: DossierCode, scene: Scene) -> tuple[str, ...]:
+    """Other codes of the dossier: a receipt number in national form; the true code one sender leaks as a fee's name.
+
+    A receipt number of any other form is a value and no alias: such numbers start again every year.
+    """
+    found: list[str] = []
+    receipt = members.get("SoBienNhan")
+    words = [receipt] if receipt else []
+    if _RANDOM in scene.notes:
+        words.extend(fee.get("TenPhiLePhi") for fee in members.get("DanhSachLePhi") or ())
+    for word in words:
+        if isinstance(word, str) and "-" in word:
+            try:
+                other = DossierCode.parse(word)
+            except ValueError:
+                continue
+            if other.scope == "national" and other.key != code.key:
+                found.append(word.strip())
+    return tuple(dict.fromkeys(found))
+
+
+def _dossier_word(members: Mapping[str, Any]) -> str:
+    value = members.get("MaHoSo")
+    return str(value).strip()[:100] if isinstance(value, str | int) and not isinstance(value, bool) else ""
+
+
+def normal_agency(code: str) -> str:
+    """An agency code in one notation, top first; one that has neither form stays as it is."""
+    try:
+        return AgencyCode.parse(code.strip()).normalised
+    except ValueError:
+        return code.strip()
