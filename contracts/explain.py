@@ -47,6 +47,7 @@ _ALTERNATIVES: Final = frozenset({"anyOf", "oneOf"})
 _VAGUE: Final = frozenset({"read.type", "read.enumeration", "read.structure"})
 _KEY_FIELD: Final = re.compile(r"missing key field '(?:\./)?([^']+)'")
 _KEY_TWICE: Final = re.compile(r"XsdFieldSelector\(path='(?:\./)?([^']+)'\) field selects multiple")
+_ATTRIBUTE: Final = re.compile(r"missing required attribute '([^']+)'")
 _SORTED_PER_SHOWN: Final = 20
 _RULE_LENGTH: Final = 120
 _PREFIX: Final = re.compile(r"\{[^}]*\}|[\w.-]+:(?=[\w.-])")
@@ -103,8 +104,12 @@ def _xml_fault(error: Any) -> Iterator[FieldError]:
         code = "read.missing" if reason.startswith("missing") else "read.structure"
         yield field_error(code, f"{path}/{field[1]}", line, name=_named(field[1], "key"))
         return
+    if attribute := _ATTRIBUTE.match(reason):
+        name = _local(attribute[1])
+        yield field_error("read.missing", f"{path}/@{name}", line, name=_named(name, "attribute"))
+        return
     name = _local(path.rpartition("/")[2].partition("[")[0])
-    yield field_error(_xsd_code(error, reason), path, line, name=_named(name, _xsd_rule(error.validator)))
+    yield field_error(_xsd_code(error), path, line, name=_named(name, _xsd_rule(error.validator)))
 
 
 def _children_faults(error: Any, path: str, line: int) -> Iterator[FieldError]:
@@ -115,16 +120,14 @@ def _children_faults(error: Any, path: str, line: int) -> Iterator[FieldError]:
         yield field_error("read.missing", f"{path}/{name}", line, name=_named(name, "minOccurs"))
     known = {_local(str(child.name)) for child in error.validator.iter_elements() if getattr(child, "name", None)}
     found = _local(str(error.invalid_tag or ""))
-    if found not in known or not demanded:
+    if not demanded or (found and found not in known):
         yield field_error("read.structure", f"{path}/{found}" if found else path, line, name=_named(found, "child"))
 
 
-def _xsd_code(error: Any, reason: str) -> str:
+def _xsd_code(error: Any) -> str:
     validator = error.validator
     if type(error).__name__ == "XMLSchemaDecodeError":
         return "read.date" if _local(str(getattr(validator, "name", ""))) in _DATE_TYPES else "read.type"
-    if reason.startswith("missing required attribute"):
-        return "read.missing"
     return _XSD_CODES.get(type(validator).__name__, "read.structure")
 
 
