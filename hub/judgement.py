@@ -6,7 +6,6 @@ judged again, because their ground may have come only now.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from contracts.facts import VALUE_FIELDS, AliasLinked, DossierTransferred, Fact, FactCorrected, ProcessingStepRecorded
@@ -33,14 +32,13 @@ class Flight(NamedTuple):
     picture: Picture
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
+class Context(NamedTuple):
     """Everything beside the dossier that a decision depends on.
 
     ``message`` is the position of the ``MessageAccepted``, ``first_position`` the one the first event decided here will
     get. ``known`` is what the sender is known to hold (None: nothing), ``told_us`` what it told us itself, so that an
     echo can be told from a repetition. ``project`` is the sender's adapter's view of a picture: what its format cannot
-    tell apart is no change. ``linked`` names, by alias, the other stream that alias leads to: (stream, head leaf).
+    tell apart is no change.
     """
 
     party: Party
@@ -54,18 +52,18 @@ class Context:
     told_us: Picture | None = None
     flights: tuple[Flight, ...] = ()
     project: Callable[[Picture], Mapping[str, Any]] | None = None
-    linked: Mapping[str, tuple[bytes, bytes]] | None = None
 
 
 class Judge:
     """Judges the news of one record and gathers the events. ``now`` is the dossier with them applied."""
 
-    __slots__ = ("_base", "_context", "_landed", "_record", "events", "notes", "now", "questioned")
+    __slots__ = ("_base", "_context", "_landed", "_raced", "_record", "events", "notes", "now", "questioned")
 
     def __init__(self, state: DossierState | None, record: Record, context: Context) -> None:
         self._base = state
         self._record = record
         self._context = context
+        self._raced = max((flight.through for flight in context.flights), default=0)
         self._landed: tuple[int, int] | None = None
         self.now = state or DossierState(context.stream)
         self.events: list[DecidedEvent] = []
@@ -165,11 +163,6 @@ class Judge:
         """Take another code of the dossier; False when it is known already."""
         if fact.alias in {"", fact.dossier} or (self.now.told and fact.alias in {self.now.code, *self.now.aliases}):
             return False
-        stream, leaf = (self._context.linked or {}).get(fact.alias, (b"", b""))
-        if stream and stream != self.now.stream:
-            fact = AliasLinked(
-                dossier=fact.dossier, at=fact.at, alias=fact.alias, other_stream=stream.hex(), other_head=leaf.hex()
-            )
         self._emit_record(fact, moves=True, ground="")
         return True
 
@@ -236,6 +229,7 @@ class Judge:
                 service=self._record.service,
                 values_only=not moves,
                 authority=ground,
+                raced=self._raced,
                 warnings=() if self.events else self.notes,
             )
         )
@@ -260,6 +254,7 @@ class Judge:
                 service=self._record.service,
                 state_before=before,
                 values_only=not moves,
+                raced=self._raced,
                 warnings=() if self.events else self.notes,
             )
         )

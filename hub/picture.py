@@ -21,9 +21,10 @@ from contracts.facts import (
     Step,
 )
 from contracts.moment import Moment
-from contracts.picture import Picture, StepTaken
+from contracts.picture import Picture, StepTaken, step_digest
+from contracts.reading import Record
 from hub.authority import DOMAINS
-from hub.sameness import row_digest, row_time, state_told, step_digest, told_values
+from hub.sameness import row_digest, row_time, state_told, told_values
 from hub.transitions import CLOSED, RANK, legal
 from ledger.events import AnyEvent, FactRecorded, TransitionQuestioned
 
@@ -57,7 +58,6 @@ class Told(NamedTuple):
     message: int
     position: int
     event: FactRecorded | TransitionQuestioned
-    leaf: bytes
 
 
 class Value(NamedTuple):
@@ -84,9 +84,9 @@ class DossierState:
     """The fold of one dossier: mutable, lean, copied by ``fork`` before anything speculative is applied.
 
     ``stream`` is the dossier's stream id; ``lead`` the older stream that leads since an alias joined the two, b"" while
-    this one leads. ``head`` and ``head_leaf`` are the newest event's position and leaf hash. ``told`` holds the events
-    in the order of the fold; ``open`` the questioned ones not settled yet. The other public attributes are those of
-    ``contracts.picture.Picture`` and ``hub.authority.Tenure``.
+    this one leads. ``head`` is the newest event's position, ``leaves`` the leaf hashes by position. ``told`` holds the
+    events in the order of the fold; ``open`` the questioned ones not settled yet. The other public attributes are those
+    of ``contracts.picture.Picture`` and ``hub.authority.Tenure``.
     """
 
     __slots__ = (
@@ -97,10 +97,10 @@ class DossierState:
         "aliases",
         "code",
         "head",
-        "head_leaf",
         "held_by_agency",
         "holder",
         "lead",
+        "leaves",
         "left",
         "marks",
         "open",
@@ -119,7 +119,7 @@ class DossierState:
         self.stream = stream
         self.lead = b""
         self.head = 0
-        self.head_leaf = b""
+        self.leaves: dict[int, bytes] = {}
         self.told: list[Told] = []
         self._past: tuple[Picture, ...] = ()
         self.marks: dict[str, tuple[int, str, int]] | None = None
@@ -147,13 +147,14 @@ class DossierState:
 
     def apply(self, position: int, event: AnyEvent, leaf: bytes = b"") -> None:
         """Take one event of the dossier's stream in; events that say nothing about the dossier only move ``head``."""
+        if leaf:
+            self.leaves[position] = leaf
         if position > self.head:
             self.head = position
-            self.head_leaf = leaf
             self._retire()
         if not isinstance(event, FactRecorded | TransitionQuestioned):
             return
-        told = Told(event.at_us, event.message, position, event, leaf)
+        told = Told(event.at_us, event.message, position, event)
         if not self.told or told[:3] > self.told[-1][:3]:
             self.told.append(told)
             self._walk(told)
@@ -359,7 +360,7 @@ class DossierState:
         for told in self.told:
             event = told.event
             before = walked.state
-            walked.apply(told.position, event, told.leaf)
+            walked.apply(told.position, event)
             state = state_told(event)
             if isinstance(event, TransitionQuestioned):
                 outcome = event.reason
@@ -385,9 +386,7 @@ class DossierState:
 
     def leaf_of(self, position: int) -> bytes:
         """The leaf hash of one of the dossier's events, b"" where it is not among them."""
-        if position == self.head:
-            return self.head_leaf
-        return next((told.leaf for told in self.told if told.position == position), b"")
+        return self.leaves.get(position, b"")
 
     def code_of(self, party: str) -> str:
         """The code under which a party itself spoke of the dossier last, "" if it never did."""
@@ -419,19 +418,17 @@ class DossierState:
         twin.steps = self.steps.copy()
         twin.rows = self.rows.copy()
         twin.open = self.open.copy()
+        twin.leaves = self.leaves.copy()
         return twin
 
     def seal(self, position: int, leaf: bytes) -> None:
         """Note the leaf hash of an event applied before its leaf was made."""
-        if position == self.head:
-            self.head_leaf = leaf
-        for index in range(len(self.told) - 1, -1, -1):
-            if self.told[index].position == position:
-                self.told[index] = self.told[index]._replace(leaf=leaf)
-                return
+        self.leaves[position] = leaf
 
 
-_COPIED: Final = tuple(name for name in DossierState.__slots__ if name not in {"told", "steps", "rows", "open"})
+_COPIED: Final = tuple(
+    name for name in DossierState.__slots__ if name not in {"told", "steps", "rows", "open", "leaves"}
+)
 
 
 def _order(told: Told) -> tuple[int, int, int]:
@@ -445,7 +442,7 @@ def _position(told: Told) -> int:
 def _replayed(stream: bytes, told: Sequence[Told]) -> DossierState:
     state = DossierState(stream)
     for one in told:
-        state.apply(one.position, one.event, one.leaf)
+        state.apply(one.position, one.event)
     return state
 
 
@@ -466,3 +463,12 @@ def fold(entries: Iterable[Entry], stream: bytes = b"") -> DossierState:
 def picture(state: DossierState, *, through: int | None = None) -> Picture:
     """The picture at the head or at an earlier position; see ``DossierState.picture``."""
     return state.picture(through=through)
+
+
+def trial_picture(record: Record) -> Picture:
+    """What one record alone would make of a dossier nobody knew: for trying an adapter without a hub."""
+    state = DossierState()
+    for position, fact in enumerate(record.facts, 1):
+        at_us = 0 if fact.at is None else fact.at.us
+        state.apply(position, FactRecorded(party="trial", message=0, fact=fact, at_us=at_us, item=record.index))
+    return state.picture()

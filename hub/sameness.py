@@ -5,9 +5,7 @@ query, spaces double. None of that is news. These rules decide it in one place, 
 """
 
 from collections.abc import Mapping
-from hashlib import blake2b
 from typing import Any, Final
-from unicodedata import is_normalized, normalize
 
 from contracts.facts import (
     ClockPaused,
@@ -21,6 +19,7 @@ from contracts.facts import (
     stated,
 )
 from contracts.moment import MICROS_PER_SECOND, Moment
+from contracts.picture import step_digest
 from ledger.events import FactRecorded, TransitionQuestioned
 
 MARKS: Final[Mapping[type[Fact], tuple[str, str]]] = {
@@ -51,18 +50,6 @@ def state_told(event: FactRecorded | TransitionQuestioned) -> str:
 def claim_of(fact: Fact) -> str:
     """The business state a fact claims, "" where its kind has none or it is a silent trace."""
     return "" if isinstance(fact, ProcessingStepRecorded) and fact.silent else fact.STATE
-
-
-def step_digest(at_us: int, state: str, step: Step) -> bytes:
-    """Tell rows of progress apart by content: 16 bytes over (time, state, officer, department, content).
-
-    The time counts in whole seconds, because most formats carry no more and a row must be known again when its
-    receiver repeats it; text counts in NFC with single spaces, for the same reason. 0 stands for *no time stated*.
-    """
-    text = " \x1f ".join((str(at_us // MICROS_PER_SECOND), state, step.officer, step.department, step.content))
-    if not is_normalized("NFC", text):
-        text = normalize("NFC", text)
-    return blake2b(" ".join(text.split()).encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def row_digest(fact: Fact) -> bytes:

@@ -35,7 +35,8 @@ class FactRecorded(Event, frozen=True, kw_only=True, omit_defaults=True):
     ``settles`` names the position of the ``TransitionQuestioned`` this event applies after all.
     ``values_only``: its values count, the state it usually leads to does not (the sender's record names another state).
     ``authority`` says on what ground where it is not the ordinary one: ``owner`` (configured), ``gap`` (the origin left
-    the value open).
+    the value open). ``raced``: the party said this while a delivery to it through that position was under way, so which
+    of the two stands there now is not known.
     """
 
     TOPIC: ClassVar[str] = "dossier.fact"
@@ -50,6 +51,7 @@ class FactRecorded(Event, frozen=True, kw_only=True, omit_defaults=True):
     settles: int = 0
     values_only: bool = False
     authority: str = ""
+    raced: int = 0
     warnings: tuple[Note, ...] = ()
 
 
@@ -71,6 +73,7 @@ class TransitionQuestioned(Event, frozen=True, kw_only=True, omit_defaults=True)
     service: str = ""
     state_before: str = ""
     values_only: bool = False
+    raced: int = 0
     warnings: tuple[Note, ...] = ()
 
 
