@@ -119,14 +119,14 @@ def strip_volatile(raw: bytes, patterns: Sequence[re.Pattern[bytes]]) -> bytes:
 def _check_bytes(body: bytes) -> None:
     if body.startswith(_BOM):
         raise MessageRefused("read.bom")
-    if b"\0" in body:
-        # UTF-16 and UTF-32 show themselves by a NUL among the first four bytes (RFC 4627 §3).
-        raise MessageRefused("read.encoding" if b"\0" in body[:4] else "read.nul")
     if not body.isascii():
         try:
             body.decode()
         except UnicodeDecodeError as fault:
             raise MessageRefused("read.encoding", f"byte {fault.start}") from None
+    if b"\0" in body:
+        # UTF-16 and UTF-32 show themselves by a NUL among the first two bytes (RFC 4627 §3).
+        raise MessageRefused("read.encoding" if b"\0" in body[:2] else "read.nul")
 
 
 def _decoded(decoder: msgspec.json.Decoder[Any], text: bytes) -> tuple[Any, bytes]:
@@ -137,6 +137,7 @@ def _decoded(decoder: msgspec.json.Decoder[Any], text: bytes) -> tuple[Any, byte
     try:
         return decoder.decode(text), text
     except msgspec.ValidationError:
+        _decoded(_as_raw, text)  # what is not JSON at all is said first
         raise MessageRefused("read.envelope", "an object or array is expected") from None
     except _FAULTS as fault:
         masked = _SURROGATE.sub(_mask, text)

@@ -92,9 +92,6 @@ def _more_attributes_than(limit: int) -> etree.XPath:
 def _check_bytes(body: bytes) -> None:
     if body.startswith(_BOM):
         raise MessageRefused("read.bom")
-    if b"\0" in body:
-        # UTF-16 and UTF-32 show themselves by a NUL among the first four bytes (XML 1.0, appendix F).
-        raise MessageRefused("read.encoding" if b"\0" in body[:4] else "read.nul")
     declared = _DECLARATION.match(body)
     if declared and declared[1].lower() not in _UTF8_NAMES:
         raise MessageRefused("read.encoding", declared[1].decode())
@@ -103,6 +100,9 @@ def _check_bytes(body: bytes) -> None:
             body.decode()
         except UnicodeDecodeError as fault:
             raise MessageRefused("read.encoding", f"byte {fault.start}") from None
+    if b"\0" in body:
+        # UTF-16 and UTF-32 show themselves by a NUL among the first two bytes (XML 1.0, appendix F).
+        raise MessageRefused("read.encoding" if b"\0" in body[:2] else "read.nul")
     if b"<!DOCTYPE" in body and _has_doctype(body):
         raise MessageRefused("read.dtd")
 
