@@ -1,45 +1,48 @@
 """Where data keys lie: ``keys.db``, apart from everything they open, with its own short-lived backups.
 
-Only ``ledger.db`` says which keys are in use; a key that is made and never used is harmless. A destroyed key leaves a
-tombstone, so that an older backup can be told from a loss.
+Keys lie in blocks of ``SLOTS``, each block wrapped as one, so that making keys ahead costs next to nothing. Only
+``ledger.db`` says which blocks are in use; a block that is made and never used is harmless. A destroyed key is
+overwritten in its block and stays as an empty slot, so that it can be told from a loss.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import apsw
 
 from contracts.errors import IntegrityViolation
 from ledger.stores import connect
 
-_SCHEMA = (
-    "CREATE TABLE keys (id INTEGER PRIMARY KEY, wrapped BLOB NOT NULL)",
+SLOT_BITS: Final = 6
+SLOTS: Final = 1 << SLOT_BITS
+_SCHEMA: Final = (
+    "CREATE TABLE blocks (id INTEGER PRIMARY KEY, wrapped BLOB NOT NULL)",
     "CREATE TABLE secrets (name TEXT PRIMARY KEY, wrapped BLOB NOT NULL) WITHOUT ROWID",
 )
-_SLICE = 2_000
+_SLICE: Final = 2_000
 
 
 class KeyStore(Protocol):
-    """Keeps wrapped keys. Every method that writes returns only when the write would survive a power cut."""
+    """Keeps wrapped blocks. Every method that writes returns only when the write would survive a power cut."""
 
     def add(self, rows: Sequence[tuple[int, bytes]]) -> None:
-        """Keep new keys: (id, wrapped)."""
+        """Keep new blocks: (id, wrapped)."""
         ...
 
-    def get(self, key_id: int) -> bytes | None:
-        """The wrapped key; b"" when it was destroyed, None when it was never here."""
+    def get(self, block: int) -> bytes | None:
+        """The wrapped block, None when it was never here."""
         ...
 
-    def destroy(self, key_id: int) -> None:
-        """Overwrite a key by its tombstone, in the write-ahead log too."""
+    def replace(self, block: int, wrapped: bytes) -> None:
+        """Overwrite a block, so that its older bytes are gone from the file and the write-ahead log."""
         ...
 
     def newest(self) -> int:
-        """The largest id, 0 when empty."""
+        """The largest block id, 0 when empty."""
         ...
 
     def ids(self, after: int) -> Sequence[int]:
-        """Ids above ``after`` in order, tombstones included, one slice; empty at the end."""
+        """Block ids above ``after`` in order, one slice; empty at the end."""
         ...
 
     def secret(self, name: str) -> bytes | None:
@@ -61,38 +64,37 @@ class SqliteKeys:
     def __init__(self, path: str, *, vfs: str = "") -> None:
         self._connection = connect.open_writer(path, vfs=vfs, schema=_SCHEMA, application_id=connect.KEYS_ID)
         connect.pragma(self._connection, "secure_delete", "ON", 1)
-        self._connection.set_busy_timeout(1_000)
 
     def add(self, rows: Sequence[tuple[int, bytes]]) -> None:
         """See ``KeyStore.add``."""
         run = self._connection.cursor()
         run.execute("BEGIN IMMEDIATE")
-        run.executemany("INSERT INTO keys (id, wrapped) VALUES (?, ?)", rows)
+        run.executemany("INSERT INTO blocks (id, wrapped) VALUES (?, ?)", rows)
         run.execute("COMMIT")
 
-    def get(self, key_id: int) -> bytes | None:
+    def get(self, block: int) -> bytes | None:
         """See ``KeyStore.get``."""
-        row: Any = self._connection.execute("SELECT wrapped FROM keys WHERE id = ?", (key_id,)).fetchone()
+        row: Any = self._connection.execute("SELECT wrapped FROM blocks WHERE id = ?", (block,)).fetchone()
         return None if row is None else row[0]
 
-    def destroy(self, key_id: int) -> None:
-        """See ``KeyStore.destroy``."""
+    def replace(self, block: int, wrapped: bytes) -> None:
+        """See ``KeyStore.replace``."""
         run = self._connection.cursor()
         run.execute("BEGIN IMMEDIATE")
-        run.execute("INSERT INTO keys VALUES (?, x'') ON CONFLICT (id) DO UPDATE SET wrapped = x''", (key_id,))
+        run.execute("UPDATE blocks SET wrapped = ? WHERE id = ?", (wrapped, block))
         run.execute("COMMIT")
-        busy = run.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        busy: Any = run.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         if busy is None or busy[0]:
             raise IntegrityViolation("ledger.unavailable", "a destroyed key still lies in the write-ahead log")
 
     def newest(self) -> int:
         """See ``KeyStore.newest``."""
-        row: Any = self._connection.execute("SELECT coalesce(max(id), 0) FROM keys").fetchone()
+        row: Any = self._connection.execute("SELECT coalesce(max(id), 0) FROM blocks").fetchone()
         return int(row[0])
 
     def ids(self, after: int) -> Sequence[int]:
         """See ``KeyStore.ids``."""
-        rows: Any = self._connection.execute("SELECT id FROM keys WHERE id > ? ORDER BY id LIMIT ?", (after, _SLICE))
+        rows: Any = self._connection.execute("SELECT id FROM blocks WHERE id > ? ORDER BY id LIMIT ?", (after, _SLICE))
         return [row[0] for row in rows]
 
     def secret(self, name: str) -> bytes | None:
@@ -116,31 +118,31 @@ class MemoryKeys:
     """The same promises, kept only as long as the process."""
 
     def __init__(self) -> None:
-        self._keys: dict[int, bytes] = {}
+        self._blocks: dict[int, bytes] = {}
         self._secrets: dict[str, bytes] = {}
 
     def add(self, rows: Sequence[tuple[int, bytes]]) -> None:
         """See ``KeyStore.add``."""
-        for key_id, wrapped in rows:
-            if key_id in self._keys:
-                raise apsw.ConstraintError(f"key {key_id} is there already")
-            self._keys[key_id] = wrapped
+        for block, wrapped in rows:
+            if block in self._blocks:
+                raise apsw.ConstraintError(f"block {block} is there already")
+            self._blocks[block] = wrapped
 
-    def get(self, key_id: int) -> bytes | None:
+    def get(self, block: int) -> bytes | None:
         """See ``KeyStore.get``."""
-        return self._keys.get(key_id)
+        return self._blocks.get(block)
 
-    def destroy(self, key_id: int) -> None:
-        """See ``KeyStore.destroy``."""
-        self._keys[key_id] = b""
+    def replace(self, block: int, wrapped: bytes) -> None:
+        """See ``KeyStore.replace``."""
+        self._blocks[block] = wrapped
 
     def newest(self) -> int:
         """See ``KeyStore.newest``."""
-        return max(self._keys, default=0)
+        return max(self._blocks, default=0)
 
     def ids(self, after: int) -> Sequence[int]:
         """See ``KeyStore.ids``."""
-        return sorted(key_id for key_id in self._keys if key_id > after)[:_SLICE]
+        return sorted(block for block in self._blocks if block > after)[:_SLICE]
 
     def secret(self, name: str) -> bytes | None:
         """See ``KeyStore.secret``."""
@@ -154,18 +156,17 @@ class MemoryKeys:
         """See ``KeyStore.close``."""
 
 
-def missing_keys(store: KeyStore, used: Iterator[Sequence[int]]) -> Iterator[int]:
-    """Ids in use (slices in rising order) that the store does not know, neither as key nor as tombstone."""
-    after = 0
+def missing_blocks(store: KeyStore, used: Iterator[Sequence[int]]) -> Iterator[int]:
+    """Blocks in use (slices in rising order) that the store does not have."""
     known: set[int] = set()
     highest = 0
     for batch in used:
         while batch and highest < batch[-1]:
-            found = store.ids(after)
+            found = store.ids(highest)
             if not found:
                 break
             known.update(found)
-            after = highest = found[-1]
-        yield from (key_id for key_id in batch if key_id not in known)
+            highest = found[-1]
+        yield from (block for block in batch if block not in known)
         if batch:
-            known = {key_id for key_id in known if key_id > batch[-1]}
+            known = {block for block in known if block > batch[-1]}

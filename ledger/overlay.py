@@ -15,6 +15,8 @@ from ledger.vault import Vault
 
 _BLINDED: Final = 16_384
 _ID_BYTES: Final = 16
+_SERIAL: Final = 5
+"""How many last characters of a dossier code count up within one agency and day."""
 _ROWS: Final = msgspec.msgpack.Decoder(tuple[int, ...])
 _ENCODE_ROWS: Final = msgspec.msgpack.Encoder().encode
 
@@ -29,6 +31,7 @@ class Overlay:
         self._lane_names = {number: name for name, number in self._lanes.items()}
         self._cursors = store.cursors()
         self._blinded: dict[str, bytes] = {}
+        self._families: dict[str, bytes] = {}
         self._codes: dict[bytes, tuple[int, bytes]] = {}
         self._messages: dict[bytes, tuple[int, bytes]] = {}
         self._seen: dict[bytes, list[tuple[int, int, bytes]]] = {}
@@ -72,8 +75,19 @@ class Overlay:
         if blinded is None:
             if len(self._blinded) >= _BLINDED:
                 self._blinded.clear()
-            blinded = self._blinded[code] = self._vault.blind(b"code", code.encode())[:_ID_BYTES]
+            blinded = self._blinded[code] = (
+                self._family(code[:-_SERIAL]) + self._vault.blind(b"code", code.encode())[:12]
+            )
         return blinded
+
+    def _family(self, stem: str) -> bytes:
+        """Blinded in two steps, so that codes of one agency and day lie on the same pages of the index."""
+        family = self._families.get(stem)
+        if family is None:
+            if len(self._families) >= _BLINDED:
+                self._families.clear()
+            family = self._families[stem] = self._vault.blind(b"codes", stem.encode())[:4]
+        return family
 
     def _lane(self, name: str, batch: Batch) -> int:
         number = self._lanes.get(name)

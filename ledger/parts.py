@@ -19,6 +19,7 @@ from ledger.vault import SALT_BYTES, DataKey, Vault, glue_salt
 GLUE: Final = 0
 DOSSIER: Final = 1
 _ROLES: Final[dict[str, int]] = {"glue": GLUE, "dossier": DOSSIER, "secret": 2, "attachment": 3, "refused": 4}
+_LETTERS: Final = "gdsar"
 _ENCODE: Final = msgspec.msgpack.Encoder().encode
 _GLUE_ROLE: Final = b"glue"
 
@@ -38,13 +39,31 @@ _LAYOUT: Final = msgspec.msgpack.Decoder(Layout)
 
 
 class SealedParts(msgspec.Struct, gc=False):
-    """The parts of one message, ready to be stored."""
+    """The parts of one message, ready to be stored. ``salts`` are those of the parts that are not glue, in order."""
 
     layout: bytes
     commitments: list[bytes]
     sealed: bytes
-    opening: dict[str, str]
+    opening: "Opening"
     own_keys: list[int]
+
+
+class Opening(msgspec.Struct, frozen=True, gc=False):
+    """What the holder of a message needs to show its parts: the salts, and how the parts lie."""
+
+    shape: list[tuple[int, int]]
+    """(role, length) of every part"""
+    salts: list[bytes | None]
+    """Per part; None for glue, whose salts come from ``seed``, and for what was erased."""
+    seed: bytes
+
+    def text(self) -> dict[str, str]:
+        """``layout``: role letter and length of every part; ``glue``: the seed; part number: salt. All hex."""
+        opening = {str(i): salt.hex() for i, salt in enumerate(self.salts) if salt is not None}
+        if self.seed:
+            opening["glue"] = self.seed.hex()
+        opening["layout"] = " ".join(f"{_LETTERS[role]}{length}" for role, length in self.shape)
+        return opening
 
 
 class Streams(Protocol):
@@ -60,53 +79,44 @@ class Streams(Protocol):
 
 
 def seal_parts(streams: Streams, vault: Vault, parts: Sequence[NewPart], stream: bytes, rev: int) -> SealedParts:
-    """Seal the parts of the message at (``stream``, ``rev``).
-
-    ``opening`` maps ``layout`` to role letter and length of every part, ``glue`` to the seed of the glue's salts, and
-    the number of every other part to its salt: with the message itself that is all a receipt's holder needs.
-    """
-    take_salt = vault.salts.take
+    """Seal the parts of the message at (``stream``, ``rev``)."""
     base = streams.aad(stream, rev, b"part")
-    seed = b""
+    seed = vault.draws.take(SALT_BYTES)
     glue: list[bytes] = []
     sealed: list[bytes] = []
     layout: list[tuple[Any, ...]] = []
     commitments: list[bytes] = []
     own_keys: list[int] = []
-    opening: dict[str, str] = {}
-    shape: list[str] = []
+    salts: list[bytes | None] = []
     for index, part in enumerate(parts):
         content = part.content
-        shape.append(f"{part.role[0]}{len(content)}")
         if part.role == "glue":
-            if not seed:
-                seed = take_salt(SALT_BYTES)
             salt = glue_salt(seed, index)
+            salts.append(None)
             glue.append(content)
             layout.append((GLUE, len(content)))
         else:
-            salt = take_salt(SALT_BYTES)
-            opening[str(index)] = salt.hex()
-            if part.role == "dossier" and part.owner is not None:
-                key = streams.key(part.owner)
-                name: bytes | int = part.owner
+            name: bytes | int
+            if part.owner is not None:
+                name = part.owner
+                key = streams.key(name)
             else:
                 key = vault.take()
-                own_keys.append(key.id)
                 name = key.id
-            item = vault.seal(key, salt, content, base + index.to_bytes(4, "big"))
+                own_keys.append(name)
+            salt, item = vault.seal(key, content, base + index.to_bytes(4, "big"))
+            salts.append(salt)
             sealed.append(item)
             layout.append((_ROLES[part.role], len(content), len(item), name))
         commitments.append(sha256(RAW_PREFIX + salt + sha256(content).digest()).digest())
     glue_key = glue_sealed = 0
-    if seed:
+    if glue:
         key = vault.take()
         own_keys.append(key.id)
-        item = vault.seal(key, seed, b"".join(glue), streams.aad(stream, rev, _GLUE_ROLE))
+        _, item = vault.seal(key, seed + b"".join(glue), streams.aad(stream, rev, _GLUE_ROLE))
         glue_key, glue_sealed = key.id, len(item)
         sealed.insert(0, item)
-        opening["glue"] = seed.hex()
-    opening["layout"] = " ".join(shape)
+    opening = Opening([(row[0], row[1]) for row in layout], salts, seed if glue else b"")
     encoded = _ENCODE(Layout(glue_key, glue_sealed, layout))
     return SealedParts(encoded, commitments, b"".join(sealed), opening, own_keys)
 
@@ -128,8 +138,10 @@ def read_layout(row: MessageRow) -> Layout:
         raise IntegrityViolation("ledger.corrupt", f"the layout of message {row.position} can not be read") from error
 
 
-def open_parts(streams: Streams, vault: Vault, row: MessageRow, stream: bytes, rev: int) -> list[OpenPart]:
-    """Every part of the message at (``stream``, ``rev``), opened where its key still exists."""
+def open_parts(
+    streams: Streams, vault: Vault, row: MessageRow, stream: bytes, rev: int
+) -> tuple[list[OpenPart], bytes]:
+    """Every part of the message at (``stream``, ``rev``), opened where its key still exists, and the glue's seed."""
     layout = read_layout(row)
     at = layout.glue_sealed
     seed, glue = _open_glue(streams, vault, layout, row.sealed[:at], stream, rev)
@@ -140,22 +152,23 @@ def open_parts(streams: Streams, vault: Vault, row: MessageRow, stream: bytes, r
         role, length = part[0], part[1]
         if role == GLUE:
             content = None if glue is None else glue[glue_at : glue_at + length]
-            salt = None if seed is None else glue_salt(seed, index)
+            salt = glue_salt(seed, index) if seed else None
             glue_at += length
         else:
             item = row.sealed[at : at + part[2]]
             at += part[2]
             salt, content = _open_item(streams, vault, part[3], item, base + index.to_bytes(4, "big"))
         parts.append(OpenPart(role, length, salt, content))
-    return parts
+    return parts, seed
 
 
 def _open_glue(
     streams: Streams, vault: Vault, layout: Layout, item: bytes, stream: bytes, rev: int
-) -> tuple[bytes | None, bytes | None]:
+) -> tuple[bytes, bytes | None]:
     if not item:
         return b"", b""
-    return _open_item(streams, vault, layout.glue_key, item, streams.aad(stream, rev, _GLUE_ROLE))
+    _, content = _open_item(streams, vault, layout.glue_key, item, streams.aad(stream, rev, _GLUE_ROLE))
+    return (b"", None) if content is None else (content[:SALT_BYTES], content[SALT_BYTES:])
 
 
 def _open_item(
@@ -177,8 +190,7 @@ def commitment_of(part: OpenPart) -> bytes | None:
     return commit_to(RAW_PREFIX, part.salt, part.content)
 
 
-def opening_of(parts: Sequence[OpenPart]) -> dict[str, str]:
-    """The salts of a message's parts as a receipt carries them; erased parts have none."""
-    letters = {number: name[0] for name, number in _ROLES.items()}
-    opening = {str(i): part.salt.hex() for i, part in enumerate(parts) if part.role != GLUE and part.salt is not None}
-    return {**opening, "layout": " ".join(f"{letters[part.role]}{part.length}" for part in parts)}
+def opening_of(parts: Sequence[OpenPart], seed: bytes) -> Opening:
+    """The opening of a stored message, less what was erased."""
+    salts = [None if part.role == GLUE else part.salt for part in parts]
+    return Opening([(part.role, part.length) for part in parts], salts, seed)

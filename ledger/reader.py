@@ -11,7 +11,7 @@ from contracts.errors import HubError, IntegrityViolation
 from ledger import leaf, merkle, proof, upcast
 from ledger.chain import Chain
 from ledger.overlay import Overlay
-from ledger.parts import GLUE, commitment_of, open_parts, opening_of, read_layout
+from ledger.parts import Opening, commitment_of, open_parts, opening_of
 from ledger.place import Placer
 from ledger.port import Entry, Proof
 from ledger.stores.store import EventRow, MessageRow
@@ -32,7 +32,7 @@ class Reader:
         self._placer = placer
         self._overlay = overlay
         self._recent: dict[int, Entry] = {}
-        self._openings: dict[int, dict[str, str]] = {}
+        self._openings: dict[int, Opening] = {}
 
     def remember(self, entries: list[Entry]) -> None:
         """Keep events that just became durable, the oldest ones make room."""
@@ -42,7 +42,7 @@ class Reader:
         for _ in range(len(recent) - _RECENT):
             del recent[next(iter(recent))]
 
-    def remember_opening(self, position: int, opening: dict[str, str]) -> None:
+    def remember_opening(self, position: int, opening: Opening) -> None:
         """Keep a receipt's salts for the moment its sender is answered."""
         self._openings[position] = opening
         if len(self._openings) > _OPENINGS:
@@ -116,7 +116,7 @@ class Reader:
     def raw_message(self, position: int) -> bytes:
         """The exact bytes of a message; ``vault.erased`` when a part was erased, KeyError when there is no message."""
         row, stream, rev = self._message(position)
-        parts = open_parts(self._placer, self._vault, row, stream, rev)
+        parts, _ = open_parts(self._placer, self._vault, row, stream, rev)
         contents = [part.content for part in parts if part.content is not None]
         if len(contents) < len(parts):
             raise HubError("vault.erased")
@@ -130,7 +130,8 @@ class Reader:
     def message_parts(self, position: int) -> list[tuple[int, bytes | None]]:
         """(role, content) of every part; content is None where it was erased."""
         row, stream, rev = self._message(position)
-        return [(part.role, part.content) for part in open_parts(self._placer, self._vault, row, stream, rev)]
+        parts, _ = open_parts(self._placer, self._vault, row, stream, rev)
+        return [(part.role, part.content) for part in parts]
 
     def prove(self, position: int) -> Proof:
         """The receipt's proof of a durable position, the same for ever; the opening loses what was erased."""
@@ -143,19 +144,15 @@ class Reader:
             leaf=entry,
             checkpoint=note,
             proof=proof.write(position - 1, path, note),
-            opening=self._openings.get(position) or self._stored_opening(position),
+            opening=self._opening(position),
         )
 
-    def _stored_opening(self, position: int) -> dict[str, str]:
+    def _opening(self, position: int) -> dict[str, str]:
+        recent = self._openings.get(position)
+        if recent is not None:
+            return recent.text()
         try:
             row, stream, rev = self._message(position)
         except KeyError:
             return {}
-        parts = open_parts(self._placer, self._vault, row, stream, rev)
-        opening = opening_of(parts)
-        if any(part.role == GLUE for part in parts):
-            layout = read_layout(row)
-            glue_aad = self._placer.aad(stream, rev, b"glue")
-            seed, _ = self._vault.open(self._vault.key(layout.glue_key), row.sealed[: layout.glue_sealed], glue_aad)
-            opening["glue"] = seed.hex()
-        return opening
+        return opening_of(*open_parts(self._placer, self._vault, row, stream, rev)).text()

@@ -15,21 +15,22 @@ from typing import Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
 
 from contracts.errors import HubError, IntegrityViolation
 from contracts.ports import Clock, Entropy
 from ledger.ids import Draws
-from ledger.keystore import KeyStore, missing_keys
+from ledger.keystore import SLOT_BITS, SLOTS, KeyStore, missing_blocks
 
 NONCE_BYTES: Final = 12
 SALT_BYTES: Final = 32
 KEY_BYTES: Final = 32
 OVERHEAD_BYTES: Final = 1 + SALT_BYTES
-POOL: Final = 256
-_LOW: Final = 128
-_RANDOM_BITS: Final = 22
+_DRAW: Final = SALT_BYTES + NONCE_BYTES
+_BLOCKS_AHEAD: Final = 8
+_LOW: Final = 4 * SLOTS
+_RANDOM_BITS: Final = 16
 _CACHED_KEYS: Final = 8_192
+_ERASED: Final = bytes(KEY_BYTES)
 _PLAIN: Final = b"\x00"
 _DEFLATED: Final = b"\x01"
 _HUB: Final = "hub"
@@ -53,13 +54,12 @@ class Vault:
         self, store: KeyStore, wrapping_key: bytes, clock: Clock, entropy: Entropy, *, compress_from: int
     ) -> None:
         self._store = store
-        self._wrapping_key = wrapping_key
+        self._wrapping = AESGCM(wrapping_key)
         self._clock = clock
         self._keys = Draws(entropy, "data-keys")
-        self.salts = Draws(entropy, "salts")
-        self.nonces = Draws(entropy, "nonces")
+        self.draws = Draws(entropy, "salts")
         self._compress_from = compress_from
-        self._pool: list[DataKey] = []
+        self._pool: list[tuple[int, bytes]] = []
         self._cache: dict[int, DataKey] = {}
         self._newest = store.newest()
         self.secret = self._hub_secret()
@@ -68,15 +68,19 @@ class Vault:
     def _hub_secret(self) -> bytes:
         wrapped = self._store.secret(_HUB)
         if wrapped is not None:
-            return self._unwrap(wrapped)
+            return self._unwrap(wrapped, _HUB.encode())
         secret = self._keys.take(KEY_BYTES)
-        self._store.put_secret(_HUB, aes_key_wrap(self._wrapping_key, secret))
+        self._store.put_secret(_HUB, self._wrap(secret, _HUB.encode()))
         return secret
 
-    def _unwrap(self, wrapped: bytes) -> bytes:
+    def _wrap(self, keys: bytes, name: bytes) -> bytes:
+        nonce = self._keys.take(NONCE_BYTES)
+        return nonce + self._wrapping.encrypt(nonce, keys, name)
+
+    def _unwrap(self, wrapped: bytes, name: bytes) -> bytes:
         try:
-            return aes_key_unwrap(self._wrapping_key, wrapped)
-        except (InvalidUnwrap, ValueError) as error:
+            return self._wrapping.decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], name)
+        except (InvalidTag, ValueError) as error:
             raise IntegrityViolation("vault.key_missing", "the wrapping key does not open keys.db") from error
 
     # ── keys ────────────────────────────────────────────────────────────────────────────────────
@@ -88,23 +92,25 @@ class Vault:
 
     def refill(self) -> None:
         """Make keys ahead and commit them."""
-        millis = max(self._clock.now() // 1_000, (self._newest >> _RANDOM_BITS) + 1)
-        fresh: dict[int, DataKey] = {}
-        while len(fresh) < POOL:
-            low = int.from_bytes(self._keys.take(3), "big") >> 24 - _RANDOM_BITS
-            key_id = (millis << _RANDOM_BITS) | low
-            if key_id not in fresh:
-                fresh[key_id] = DataKey(key_id, self._keys.take(KEY_BYTES))
-        ordered = sorted(fresh)
-        self._store.add([(key_id, aes_key_wrap(self._wrapping_key, fresh[key_id].raw)) for key_id in ordered])
-        self._newest = ordered[-1]
-        self._pool = [fresh[key_id] for key_id in reversed(ordered)] + self._pool
+        rows: list[tuple[int, bytes]] = []
+        fresh: list[tuple[int, bytes]] = []
+        for _ in range(_BLOCKS_AHEAD):
+            millis = max(self._clock.now() // 1_000, (self._newest >> _RANDOM_BITS) + 1)
+            block = (millis << _RANDOM_BITS) | int.from_bytes(self._keys.take(_RANDOM_BITS // 8), "big")
+            keys = self._keys.take(KEY_BYTES * SLOTS)
+            rows.append((block, self._wrap(keys, _block_name(block))))
+            first = block << SLOT_BITS
+            fresh.extend((first + slot, keys[slot * KEY_BYTES : (slot + 1) * KEY_BYTES]) for slot in range(SLOTS))
+            self._newest = block
+        self._store.add(rows)
+        fresh.reverse()
+        self._pool[:0] = fresh
 
     def take(self) -> DataKey:
         """A key nobody used before, already committed."""
         if not self._pool:
             self.refill()
-        key = self._pool.pop()
+        key = DataKey(*self._pool.pop())
         self._remember(key)
         return key
 
@@ -112,14 +118,24 @@ class Vault:
         """The key of this id. ``vault.erased`` when it was destroyed, ``vault.key_missing`` when it is lost."""
         key = self._cache.get(key_id)
         if key is None:
-            wrapped = self._store.get(key_id)
-            if wrapped is None:
-                raise IntegrityViolation("vault.key_missing", f"key {key_id:x}")
-            if not wrapped:
+            raw = self._slot(self._block(key_id), key_id)
+            if raw == _ERASED:
                 raise HubError("vault.erased")
-            key = DataKey(key_id, self._unwrap(wrapped))
+            key = DataKey(key_id, raw)
             self._remember(key)
         return key
+
+    def _block(self, key_id: int) -> bytes:
+        block = key_id >> SLOT_BITS
+        wrapped = self._store.get(block)
+        if wrapped is None:
+            raise IntegrityViolation("vault.key_missing", f"key {key_id:x}")
+        return self._unwrap(wrapped, _block_name(block))
+
+    @staticmethod
+    def _slot(keys: bytes, key_id: int) -> bytes:
+        at = (key_id & SLOTS - 1) * KEY_BYTES
+        return keys[at : at + KEY_BYTES]
 
     def _remember(self, key: DataKey) -> None:
         cache = self._cache
@@ -130,13 +146,17 @@ class Vault:
     def destroy(self, key_id: int) -> None:
         """Make everything under this key unreadable for ever; returns when that would survive a power cut."""
         self._cache.pop(key_id, None)
-        self._store.destroy(key_id)
+        keys = self._block(key_id)
+        at = (key_id & SLOTS - 1) * KEY_BYTES
+        block = key_id >> SLOT_BITS
+        emptied = keys[:at] + _ERASED + keys[at + KEY_BYTES :]
+        self._store.replace(block, self._wrap(emptied, _block_name(block)))
 
     def check(self, used: Iterator[Sequence[int]]) -> None:
-        """Refuse (``vault.key_missing``) when a key the log names is neither here nor destroyed."""
-        lost = next(missing_keys(self._store, used), None)
+        """Refuse (``vault.key_missing``) when a block of keys that the log names is not here."""
+        lost = next(missing_blocks(self._store, used), None)
         if lost is not None:
-            raise IntegrityViolation("vault.key_missing", f"key {lost:x}")
+            raise IntegrityViolation("vault.key_missing", f"block {lost:x}")
 
     def close(self) -> None:
         """Forget the keys and give the store back."""
@@ -146,15 +166,15 @@ class Vault:
 
     # ── sealing ─────────────────────────────────────────────────────────────────────────────────
 
-    def seal(self, key: DataKey, salt: bytes, content: bytes, aad: bytes) -> bytes:
-        """``salt`` and ``content`` under ``key``, bound to ``aad``."""
-        flag = _PLAIN
+    def seal(self, key: DataKey, content: bytes, aad: bytes) -> tuple[bytes, bytes]:
+        """(fresh salt, ``content`` and the salt under ``key``, bound to ``aad``)."""
+        draw = self.draws.take(_DRAW)
+        salt, nonce = draw[:SALT_BYTES], draw[SALT_BYTES:]
         if len(content) >= self._compress_from:
             smaller = zlib.compress(content, 1)
             if len(smaller) < len(content):
-                flag, content = _DEFLATED, smaller
-        nonce = self.nonces.take(NONCE_BYTES)
-        return nonce + key.aes.encrypt(nonce, flag + salt + content, aad)
+                return salt, nonce + key.aes.encrypt(nonce, b"".join((_DEFLATED, salt, smaller)), aad)
+        return salt, nonce + key.aes.encrypt(nonce, b"".join((_PLAIN, salt, content)), aad)
 
     def open(self, key: DataKey, sealed: bytes, aad: bytes) -> tuple[bytes, bytes]:
         """(salt, content) of a sealed item; ``ledger.corrupt`` when it was changed or moved."""
@@ -172,7 +192,11 @@ class Vault:
 
 def glue_salt(seed: bytes, index: int) -> bytes:
     """The salt of a glue part: all glue of a message is sealed together with one seed."""
-    return sha256(b"glue\x00" + seed + index.to_bytes(4, "big")).digest()
+    return sha256(b"hub/glue/v1\x00" + seed + index.to_bytes(4, "big")).digest()
+
+
+def _block_name(block: int) -> bytes:
+    return b"block\x00" + block.to_bytes(8, "big")
 
 
 def fingerprint(key: DataKey, material: bytes) -> bytes:

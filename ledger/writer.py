@@ -111,7 +111,7 @@ class Writer(Readable):
         gathering = self._gathering()
         self._placer.adopt(placing, gathering.batch)
         self._overlay.place(unit, placing.entries, placing.eid, gathering.batch)
-        if placing.opening:
+        if placing.opening is not None:
             self._reader.remember_opening(placing.placed.positions[0], placing.opening)
         weight = len(placing.entries) * _EVENT_BYTES + (len(placing.message[3]) if placing.message else 0)
         gathering.entries.extend(placing.entries)
@@ -276,7 +276,7 @@ def open_ledger(  # noqa: PLR0913  # one door, every choice by name
         opened.append(keys)
         chain = Chain(log, Scribe(signer))
         vault = Vault(keys, wrapping, clock, entropy, compress_from=compress_from)
-        vault.check(log.key_ids())
+        vault.check(log.key_blocks())
         placer = Placer(chain, vault, clock, entropy, origin)
         writer = Writer(
             chain=chain, vault=vault, placer=placer, lock=lock, queue_units=queue_units, queue_bytes=queue_bytes

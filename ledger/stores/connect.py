@@ -11,6 +11,7 @@ from contracts.errors import IntegrityViolation
 LEDGER_ID: Final = 0x4C54_4C47
 KEYS_ID: Final = 0x4C54_4B59
 AUTOCHECKPOINT_PAGES: Final = 500
+CACHE_KIB: Final = 32_768
 _STATEMENTS: Final = 128
 
 
@@ -74,7 +75,7 @@ def open_writer(
     pragma(connection, "journal_mode", "WAL", "wal")
     pragma(connection, "synchronous", "FULL", 2)
     pragma(connection, "wal_autocheckpoint", AUTOCHECKPOINT_PAGES, AUTOCHECKPOINT_PAGES)
-    pragma(connection, "foreign_keys", "OFF", 0)
+    pragma(connection, "cache_size", -CACHE_KIB, -CACHE_KIB)
     connection.set_busy_timeout(5_000)
     return connection
 

@@ -29,7 +29,7 @@ class MemoryStore:
         self._messages: dict[int, MessageRow] = {}
         self._nodes: list[bytes] = []
         self._checkpoints: list[tuple[int, str]] = []
-        self._key_ids: dict[int, int] = {}
+        self._key_blocks: list[int] = []
         self._heads: dict[bytes, Head] = {}
         self._names: dict[tuple[str, str], bytes] = {}
         self._message_ids: dict[bytes, tuple[int, bytes]] = {}
@@ -79,7 +79,7 @@ class MemoryStore:
         for message in batch.messages:
             self._messages[message[0]] = MessageRow(*message)
         self._heads.update(batch.heads)
-        self._key_ids.update(batch.key_ids)
+        self._key_blocks.extend(block for (block,) in batch.key_blocks)
         self._names.update({(kind, name): stream for kind, name, stream in batch.names})
         self._message_ids.update({blinded: (position, content) for blinded, position, content in batch.message_ids})
         self._codes.update(batch.codes)
@@ -214,7 +214,7 @@ class MemoryStore:
         """See ``Store.node``."""
         return self._nodes[number] if 0 <= number < len(self._nodes) else b""
 
-    def key_ids(self) -> Iterator[list[int]]:
-        """See ``Store.key_ids``."""
-        if self._key_ids:
-            yield sorted(self._key_ids)
+    def key_blocks(self) -> Iterator[list[int]]:
+        """See ``Store.key_blocks``."""
+        if self._key_blocks:
+            yield sorted(self._key_blocks)

@@ -14,7 +14,7 @@ _TABLES: Final = (
         position INTEGER PRIMARY KEY, layout BLOB NOT NULL, commitments BLOB NOT NULL, sealed BLOB NOT NULL)""",
     "CREATE TABLE nodes (first INTEGER PRIMARY KEY, hashes BLOB NOT NULL)",
     "CREATE TABLE checkpoints (size INTEGER PRIMARY KEY, note TEXT NOT NULL)",
-    "CREATE TABLE key_ids (id INTEGER PRIMARY KEY, position INTEGER NOT NULL)",
+    "CREATE TABLE key_blocks (id INTEGER PRIMARY KEY)",
     """CREATE TABLE heads (
         stream BLOB PRIMARY KEY, key_id INTEGER NOT NULL, rev INTEGER NOT NULL, position INTEGER NOT NULL,
         hash BLOB NOT NULL) WITHOUT ROWID""",
@@ -35,7 +35,17 @@ _TABLES: Final = (
     "CREATE TABLE tracking (application TEXT PRIMARY KEY, position INTEGER NOT NULL) WITHOUT ROWID",
     "CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
 )
-APPEND_ONLY: Final = ("events", "messages", "nodes", "checkpoints", "key_ids", "names", "message_ids", "lanes", "seen")
+APPEND_ONLY: Final = (
+    "events",
+    "messages",
+    "nodes",
+    "checkpoints",
+    "key_blocks",
+    "names",
+    "message_ids",
+    "lanes",
+    "seen",
+)
 
 SCHEMA: Final = _TABLES + tuple(
     f"CREATE TRIGGER {table}_{verb.lower()} BEFORE {verb} ON {table} BEGIN "

@@ -11,7 +11,7 @@ from ledger.stores.store import Batch, EventRow, Head, MessageRow
 
 _SLICE: Final = 2_000
 _EVENT: Final = "position, originator_id, originator_version, topic, leaf, state, salt"
-PAGE_BYTES: Final = 4_096
+PAGE_BYTES: Final = 8_192
 
 _UPSERT_HEAD: Final = (
     "INSERT INTO heads (stream, key_id, rev, position, hash) VALUES (?, ?, ?, ?, ?) "
@@ -63,8 +63,6 @@ class SqliteStore:
         self._run.execute("BEGIN IMMEDIATE")
         many(f"INSERT INTO events ({_EVENT}) VALUES (?, ?, ?, ?, ?, ?, ?)", batch.events)  # noqa: S608  # constant text
         many(_UPSERT_HEAD, [(stream, *head) for stream, head in batch.heads.items()])
-        if batch.key_ids:
-            many("INSERT INTO key_ids (id, position) VALUES (?, ?)", batch.key_ids)
         if batch.messages:
             many("INSERT INTO messages (position, layout, commitments, sealed) VALUES (?, ?, ?, ?)", batch.messages)
         if batch.codes:
@@ -81,6 +79,8 @@ class SqliteStore:
         many = self._run.executemany
         if batch.names:
             many("INSERT INTO names (kind, name, stream) VALUES (?, ?, ?)", batch.names)
+        if batch.key_blocks:
+            many("INSERT INTO key_blocks (id) VALUES (?)", batch.key_blocks)
         if batch.lanes:
             many("INSERT INTO lanes (id, name) VALUES (?, ?)", batch.lanes)
         if batch.cursors:
@@ -247,11 +247,11 @@ class SqliteStore:
         )
         return b"" if row is None else row[0]
 
-    def key_ids(self) -> Iterator[list[int]]:
-        """See ``Store.key_ids``."""
+    def key_blocks(self) -> Iterator[list[int]]:
+        """See ``Store.key_blocks``."""
         after = 0
         while True:
-            rows = self._rows("SELECT id FROM key_ids WHERE id > ? ORDER BY id LIMIT ?", (after, _SLICE))
+            rows = self._rows("SELECT id FROM key_blocks WHERE id > ? ORDER BY id LIMIT ?", (after, _SLICE))
             if not rows:
                 return
             yield [row[0] for row in rows]

@@ -37,7 +37,7 @@ class Batch:
         "events",
         "hashes",
         "heads",
-        "key_ids",
+        "key_blocks",
         "lanes",
         "message_ids",
         "messages",
@@ -53,8 +53,8 @@ class Batch:
         self.hashes: list[bytes] = []
         """Leaf hashes as they were computed when placing; the stored bytes must give the same."""
         self.heads: dict[bytes, Head] = {}
-        self.key_ids: list[tuple[int, int]] = []
-        """(key id, position that first uses it)"""
+        self.key_blocks: list[tuple[int]] = []
+        """Blocks of data keys from which a key is used for the first time."""
         self.messages: list[MessageRow | tuple[int, bytes, bytes, bytes]] = []
         self.names: list[tuple[str, str, bytes]] = []
         self.message_ids: list[tuple[bytes, int, bytes]] = []
@@ -183,8 +183,8 @@ class Store(Protocol):
         """One tree node by its place in order of creation."""
         ...
 
-    def key_ids(self) -> Iterator[list[int]]:
-        """Every data key in use, in rising order, in slices."""
+    def key_blocks(self) -> Iterator[list[int]]:
+        """Every block of data keys in use, in rising order, in slices."""
         ...
 
     def close(self) -> None:
