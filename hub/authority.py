@@ -108,6 +108,11 @@ class Authority:
         """A party by id, None if it is not in the directory (any more)."""
         return self._parties.get(party)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The ids of all parties, in configured order."""
+        return tuple(self._parties)
+
     def party_of(self, agency: str) -> str:
         """The party that may hold dossiers of ``agency`` or of the nearest agency above it, "" if none is known."""
         found = self._holders_by_agency

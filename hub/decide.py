@@ -13,6 +13,7 @@ from contracts.picture import Picture
 from contracts.reading import Note, Record
 from hub.judgement import Context, DecidedEvent, Judge
 from hub.picture import DossierState
+from hub.route import known_at
 from hub.sameness import claim_of, row_digest, same_value, told_values
 from hub.transitions import passes_through
 from ledger.events import FactRecorded, TransitionQuestioned
@@ -221,9 +222,10 @@ class _News:
 
     def _said_itself(self) -> bool:
         """Whether the sender's own earlier words cover this record; else it repeats what it was told."""
-        own = self.context.told_us
+        context = self.context
+        own = known_at(self.judge.now, context.party.id, None) if context.confirmed else context.known
         if own is None:
-            return self.context.known is None
+            return context.known is None
         return self.known_state == own.state and all(
             _holds(own, name, value) for fact in self.record.facts for name, value in told_values(fact).items()
         )

@@ -36,9 +36,9 @@ class Context(NamedTuple):
     """Everything beside the dossier that a decision depends on.
 
     ``message`` is the position of the ``MessageAccepted``, ``first_position`` the one the first event decided here will
-    get. ``known`` is what the sender is known to hold (None: nothing), ``told_us`` what it told us itself, so that an
-    echo can be told from a repetition. ``project`` is the sender's adapter's view of a picture: what its format cannot
-    tell apart is no change.
+    get. ``known`` is what the sender is known to hold (None: nothing), ``confirmed`` whether deliveries to it count in
+    that, so that an echo can be told from a repetition. ``project`` is the sender's adapter's view of a picture: what
+    its format cannot tell apart is no change.
     """
 
     party: Party
@@ -49,7 +49,7 @@ class Context(NamedTuple):
     stream: bytes = b""
     verdict: Verdict = "new"
     known: Picture | None = None
-    told_us: Picture | None = None
+    confirmed: bool = False
     flights: tuple[Flight, ...] = ()
     project: Callable[[Picture], Mapping[str, Any]] | None = None
 

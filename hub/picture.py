@@ -421,6 +421,15 @@ class DossierState:
         twin.leaves = self.leaves.copy()
         return twin
 
+    def joined(self, other: "DossierState") -> "DossierState":
+        """This dossier with the events of another that an alias joined to it: one fold over both."""
+        both = DossierState(self.stream)
+        both.told = sorted({told.position: told for told in (*self.told, *other.told)}.values(), key=_order)
+        both.leaves = self.leaves | other.leaves
+        both.head = max(self.head, other.head)
+        both._replay()
+        return both
+
     def seal(self, position: int, leaf: bytes) -> None:
         """Note the leaf hash of an event applied before its leaf was made."""
         self.leaves[position] = leaf

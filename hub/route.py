@@ -171,13 +171,13 @@ def raced(state: DossierState, target: str, standing: Standing | None) -> bool:
 
 def disputed(state: DossierState, target: str) -> bool:
     """Whether the target was corrected often enough: it keeps questioning what nobody else changed meanwhile."""
-    insists = 0
+    insists: dict[int, None] = {}
     for told in sorted(state.told, key=lambda one: one.position):
         if told.event.party != target:
-            insists = 0
+            insists.clear()
         elif isinstance(told.event, TransitionQuestioned):
-            insists += 1
-    return insists > MOST_CORRECTIONS
+            insists[told.message] = None
+    return len(insists) > MOST_CORRECTIONS
 
 
 # ── what is due ──────────────────────────────────────────────────────────────────────────────────

@@ -1,0 +1,296 @@
+"""The one door for messages: from an envelope to a durable answer.
+
+Party, quota and message id first; then the adapter reads, every record is decided, and one unit goes to the ledger. The
+sender is answered when that unit would survive a power cut, never before. A message refused whole is recorded with its
+reasons and its beginning, as long as its sender is known and within quota: otherwise the record itself would be an
+attack on the disk.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, Protocol, TypeAlias
+
+from contracts.envelope import Envelope
+from contracts.errors import FieldError, MessageRefused
+from contracts.ports import Adapter, Admitted, Clock, Entropy, RecordOutcome
+from contracts.reading import Reading
+from hub.authority import Authority
+from hub.dossiers import Dossiers
+from hub.intake import REFUSED_BYTES, agency_allowed, agency_refusal, fingerprint_material
+from hub.packet import Desk, Packet, UnderWay
+from hub.parties import Party
+from hub.quota import Quota
+from ledger.events import ConflictDetected, Event, MessageAccepted
+from ledger.events import MessageRefused as RefusalRecorded
+from ledger.ids import Ids
+from ledger.port import Ledger
+from ledger.unit import NewEvent, NewPart, Unit
+
+MOST_ERRORS: Final = 100
+"""Errors of one refused message that are recorded; the sender is told all of them."""
+
+Listener: TypeAlias = Callable[[Sequence[tuple[int, bytes, Event]]], None]
+"""Told of every dossier event once it is durable: (position, stream, event)."""
+
+
+class Observer(Protocol):
+    """What operations want to see of intake. Called on the loop; MUST be cheap and MUST NOT raise."""
+
+    def on_accepted(self, party: Party, service: str, admitted: Admitted, events: Sequence[Event]) -> None:
+        """A message is durable (or was already: ``admitted.duplicate``); ``events`` are those of dossiers."""
+        ...
+
+    def on_refused(self, party: str, code: str) -> None:
+        """A message was refused whole, conflicts included."""
+        ...
+
+
+class NobodyObserves:
+    """An ``Observer`` for tools and tests that need none."""
+
+    def on_accepted(self, party: Party, service: str, admitted: Admitted, events: Sequence[Event]) -> None:
+        """Say nothing."""
+
+    def on_refused(self, party: str, code: str) -> None:
+        """Say nothing."""
+
+
+def nothing_under_way(_party: str, _stream: bytes) -> None:
+    """No delivery at all: for a hub that only takes in."""
+
+
+class Reception:
+    """``contracts.ports.Admit`` of one hub."""
+
+    def __init__(  # noqa: PLR0913  # everything from outside comes in here, by name
+        self,
+        *,
+        ledger: Ledger,
+        dossiers: Dossiers,
+        adapters: Mapping[str, Adapter],
+        parties: Mapping[str, Party],
+        authority: Authority,
+        clock: Clock,
+        entropy: Entropy,
+        told: Sequence[str] | None = None,
+        under_way: UnderWay = nothing_under_way,
+        observer: Observer | None = None,
+    ) -> None:
+        """``told`` names the parties that deliveries go to (default: those with an address)."""
+        targets = [party.id for party in parties.values() if party.address is not None] if told is None else told
+        self._desk = Desk(ledger, dossiers, authority, under_way, frozenset(targets))
+        self._ledger = ledger
+        self._adapters = adapters
+        self._parties = parties
+        self._clock = clock
+        self._ids = Ids(clock, entropy, "messages")
+        self._quota = Quota()
+        self._observer = observer or NobodyObserves()
+        self._listeners: list[Listener] = []
+        self._last_accepted_at = 0
+
+    def on_placed(self, listener: Listener) -> None:
+        """Have ``listener`` told of dossier events as soon as they are durable, in order."""
+        self._listeners.append(listener)
+
+    async def __call__(self, envelope: Envelope) -> Admitted:
+        """Take one message; see ``contracts.ports.Admit``.
+
+        Raises:
+            MessageRefused: ``transport.forbidden``, ``intake.party_disabled`` (nothing recorded); ``intake.conflict``,
+                ``intake.agency_forbidden``, ``intake.empty`` and whatever the adapter refused (recorded).
+            Overloaded: ``hub.quota``, ``hub.overloaded``; nothing was kept.
+        """
+        party = self._known(envelope)
+        self._quota.admit(party)
+        reading = await self._read(envelope, party)
+        source_id = envelope.source_id or reading.source_id
+        content = _content(envelope, reading) if source_id else b""
+        found = self._ledger.find_message(party.id, source_id, content) if source_id else None
+        if found is not None:
+            if found.same_content:
+                return await self._first_receipt(party, reading, found.position)
+            await self._conflict(envelope, party, found.position)
+        return await self._decide(envelope, party, reading, source_id, content)
+
+    # ── who ──────────────────────────────────────────────────────────────────────────────────────
+
+    def _known(self, envelope: Envelope) -> Party:
+        party = self._parties.get(envelope.party)
+        if party is None or envelope.adapter not in self._adapters:
+            raise MessageRefused("transport.forbidden")
+        if not party.enabled:
+            raise MessageRefused("intake.party_disabled")
+        return party
+
+    # ── what ─────────────────────────────────────────────────────────────────────────────────────
+
+    async def _read(self, envelope: Envelope, party: Party) -> Reading:
+        try:
+            if not envelope.body:
+                raise MessageRefused("intake.empty")
+            reading = self._adapters[envelope.adapter].read(envelope, party.profile)
+            if not agency_allowed(reading.agency, party, envelope.agencies, envelope.received_at):
+                refusal = agency_refusal(reading.agency)
+                raise MessageRefused("intake.agency_forbidden", errors=(refusal,), agency=reading.agency)
+        except MessageRefused as refused:
+            await self._record_refusal(envelope, refused.errors, self._ids.new().hex())
+            self._observer.on_refused(party.id, refused.code)
+            raise
+        count = len(reading.records) + len(reading.refused) + len(reading.parked)
+        if count > 1:
+            self._quota.charge(party, count - 1)
+        return reading
+
+    async def _decide(
+        self, envelope: Envelope, party: Party, reading: Reading, source_id: str, content: bytes
+    ) -> Admitted:
+        accepted_at = self._now()
+        message_id = self._ids.new().hex()
+        packet = Packet(
+            self._desk,
+            envelope=envelope,
+            reading=reading,
+            party=party,
+            adapter=self._adapters[envelope.adapter],
+            accepted_at=accepted_at,
+            message_id=message_id,
+        )
+        packet.take()
+        if not packet.taken:
+            return await self._all_refused(envelope, party, reading, packet, message_id)
+        placed = self._ledger.submit(packet.unit(source_id, content))
+        packet.adopt(placed)
+        admitted = Admitted(
+            message_id=message_id,
+            position=packet.position,
+            accepted_at=accepted_at,
+            duplicate=False,
+            records=packet.outcomes(),
+            warnings=reading.warnings,
+        )
+        await self._ledger.durable(placed.positions[-1])
+        self._tell(party, reading.service, admitted, packet, placed.positions)
+        return admitted
+
+    def _now(self) -> int:
+        """Acceptance time; never before that of an earlier position, so that order and time agree."""
+        self._last_accepted_at = max(self._last_accepted_at, self._clock.now())
+        return self._last_accepted_at
+
+    def _tell(self, party: Party, service: str, admitted: Admitted, packet: Packet, positions: Sequence[int]) -> None:
+        events = [event for _, event, _ in packet.events]
+        self._observer.on_accepted(party, service, admitted, events)
+        if self._listeners and events:
+            news = [
+                (position, stream, event)
+                for position, (stream, event, _) in zip(positions[1:], packet.events, strict=True)
+            ]
+            for listener in self._listeners:
+                listener(news)
+
+    async def _all_refused(
+        self, envelope: Envelope, party: Party, reading: Reading, packet: Packet, message_id: str
+    ) -> Admitted:
+        """Nothing of the message stood: it is recorded as refused, and its id stays free for the mended one."""
+        position = await self._record_refusal(envelope, packet.errors, message_id, reading.service)
+        codes = [error.code for error in packet.errors]
+        self._observer.on_refused(party.id, codes[0] if codes else "read.record_count")
+        return Admitted(
+            message_id=message_id,
+            position=position,
+            accepted_at=self._last_accepted_at,
+            duplicate=False,
+            records=packet.outcomes(),
+            warnings=reading.warnings,
+        )
+
+    # ── seen before, or not to be taken ──────────────────────────────────────────────────────────
+
+    async def _first_receipt(self, party: Party, reading: Reading, position: int) -> Admitted:
+        """What was answered the first time, once that is durable."""
+        await self._ledger.durable(position)
+        entry = self._ledger.read(position - 1, 1)[0]
+        event = entry.event
+        if not isinstance(event, MessageAccepted):
+            raise MessageRefused("intake.conflict")
+        admitted = Admitted(
+            message_id=event.message_id,
+            position=position,
+            accepted_at=event.accepted_at,
+            duplicate=True,
+            records=self._first_outcomes(party, event, _codes(reading)),
+            warnings=event.warnings,
+        )
+        self._observer.on_accepted(party, event.service, admitted, ())
+        return admitted
+
+    def _first_outcomes(
+        self, party: Party, event: MessageAccepted, codes: Mapping[int, str]
+    ) -> tuple[RecordOutcome, ...]:
+        outcomes = [
+            RecordOutcome(index=item.index, code=codes.get(item.index, ""), state="refused", errors=item.errors)
+            for item in event.refused
+        ]
+        for item in event.items:
+            state = self._desk.dossiers.state(bytes.fromhex(item.stream))
+            leaf = state.leaf_of(item.position)
+            outcomes.append(
+                RecordOutcome(
+                    index=item.index,
+                    code=codes.get(item.index) or state.code_of(party.id) or state.code,
+                    state=item.state,
+                    position=item.position or None,
+                    leaf_hash=leaf.hex() or None,
+                )
+            )
+        return tuple(sorted(outcomes, key=lambda outcome: outcome.index))
+
+    async def _conflict(self, envelope: Envelope, party: Party, first: int) -> None:
+        """The same id with other content: both are kept, the second is refused."""
+        event = ConflictDetected(
+            message_id=self._ids.new().hex(),
+            party=party.id,
+            first_position=first,
+            detected_at=self._now(),
+            body_bytes=len(envelope.body),
+        )
+        await self._append(party.id, event, envelope.body)
+        self._observer.on_refused(party.id, "intake.conflict")
+        raise MessageRefused("intake.conflict")
+
+    async def _record_refusal(
+        self, envelope: Envelope, errors: Sequence[FieldError], message_id: str, service: str = ""
+    ) -> int:
+        event = RefusalRecorded(
+            message_id=message_id,
+            party=envelope.party,
+            adapter=envelope.adapter,
+            refused_at=self._now(),
+            body_bytes=len(envelope.body),
+            errors=tuple(errors[:MOST_ERRORS]),
+            service=service,
+        )
+        return await self._append(envelope.party, event, envelope.body[:REFUSED_BYTES])
+
+    async def _append(self, party: str, event: Event, kept: bytes) -> int:
+        stream = self._ledger.named_stream("party", party)
+        parts = (NewPart("refused", kept),) if kept else ()
+        placed = self._ledger.submit(Unit(events=(NewEvent(stream=stream, event=event),), parts=parts))
+        await self._ledger.durable(placed.positions[0])
+        return placed.positions[0]
+
+
+def _codes(reading: Reading) -> dict[int, str]:
+    codes = {record.index: record.dossier for record in reading.records}
+    codes.update((parked.index, parked.dossier) for parked in reading.parked)
+    codes.update((refused.index, refused.dossier) for refused in reading.refused)
+    return codes
+
+
+def _content(envelope: Envelope, reading: Reading) -> bytes:
+    """What counts as the content of a message with an id: its records, not the session or envelope round them."""
+    everything = [(record.index, fingerprint_material(record, "")) for record in reading.records]
+    everything += [(parked.index, fingerprint_material(parked, "")) for parked in reading.parked]
+    everything += [(refused.index, envelope.body[slice(*refused.span)]) for refused in reading.refused]
+    everything.sort()
+    return b"".join(len(content).to_bytes(4, "big") + content for _, content in everything) or envelope.body
