@@ -8,7 +8,7 @@ an error instead of mixing two programs. In the repository they are plain import
 import importlib.util
 import sys
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 _PACKAGES: Final = ("hub", "adapters", "contracts", "ledger", "monitoring")
 
@@ -30,19 +30,22 @@ def _unseal() -> None:
 
 _unseal()
 
-from contracts import facts  # noqa: E402  # only after the sealed folder is on the path
-from contracts.delivery import Outcome, Rendering, Unrenderable  # noqa: E402
+from contracts import dates, facts, strict_json  # noqa: E402  # only after the sealed folder is on the path
+from contracts.delivery import Outcome, Rendering, Reply, Request, Standing, Unrenderable  # noqa: E402
 from contracts.envelope import Envelope  # noqa: E402
-from contracts.errors import MessageRefused, field_error  # noqa: E402
+from contracts.errors import FieldError, MessageRefused, TargetUnavailable, field_error  # noqa: E402
 from contracts.moment import Moment  # noqa: E402
 from contracts.picture import Due, Picture  # noqa: E402
-from contracts.ports import Adapter, Profile  # noqa: E402
+from contracts.ports import Adapter, Address, Profile, Pulled, Remote, Source, Transport  # noqa: E402
 from contracts.reading import Note, ParkedRecord, Reading, Record, RefusedRecord  # noqa: E402
 
 __all__ = [
     "Adapter",
+    "AdapterConformance",
+    "Address",
     "Due",
     "Envelope",
+    "FieldError",
     "MessageRefused",
     "Moment",
     "Note",
@@ -50,15 +53,37 @@ __all__ = [
     "ParkedRecord",
     "Picture",
     "Profile",
+    "Pulled",
     "Reading",
     "Record",
     "RefusedRecord",
+    "Remote",
     "Rendering",
+    "Reply",
+    "Request",
+    "Source",
+    "Standing",
+    "TargetUnavailable",
+    "Transport",
     "Unrenderable",
+    "dates",
     "facts",
     "field_error",
     "main",
+    "strict_json",
 ]
+
+if TYPE_CHECKING:
+    from adapters.kit import AdapterConformance
+
+
+def __getattr__(name: str) -> Any:
+    """Give out the conformance suite when it is asked for: the program itself never loads it."""
+    if name == "AdapterConformance":
+        from adapters.kit import AdapterConformance  # noqa: PLC0415  # only where tests ask
+
+        return AdapterConformance
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def main() -> None:
