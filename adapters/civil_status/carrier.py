@@ -40,7 +40,7 @@ def open_carrier(raw: bytes) -> Opened:
     """
     value = strict_json.decode(raw)
     path = ""
-    for _ in range(MAX_NESTING):
+    for _ in range(MAX_NESTING + 1):
         if not isinstance(value, dict):
             raise MessageRefused("read.structure", path or "/", name=path or "/")
         data = value.get("data")

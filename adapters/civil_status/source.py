@@ -28,7 +28,12 @@ class _Listing(msgspec.Struct):
     data: list[_Listed] | None = None
 
 
+class _Detail(msgspec.Struct):
+    data: dict[str, msgspec.Raw] | str | None = None
+
+
 _read_listing = msgspec.json.Decoder(_Listing).decode
+_read_detail = msgspec.json.Decoder(_Detail).decode
 
 
 class CivilStatusSource:
@@ -76,7 +81,7 @@ class CivilStatusSource:
 
     async def _fetch(self, id_: str) -> Envelope | None:
         reply = await self._session.call("GET", f"{self._session.path('dossiers')}/{quote(id_, safe='')}", b"{}")
-        if reply.status != _OK:
+        if reply.status != _OK or not _is_dossier(reply.body):
             return None
         return Envelope(
             party=self._party,
@@ -88,3 +93,14 @@ class CivilStatusSource:
             transport="pull",
             agencies=self._agencies,
         )
+
+
+def _is_dossier(body: bytes) -> bool:
+    """Whether an answer holds a dossier, sound or not. Faults come with HTTP 200 as text, SOAP or ``data: null``.
+
+    Such an answer must not become a message: it would be refused, acknowledged, and the dossier behind it lost.
+    """
+    try:
+        return bool(_read_detail(body).data)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return False
