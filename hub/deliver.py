@@ -18,7 +18,8 @@ from contracts.errors import Misconfigured
 from contracts.picture import Due
 from contracts.ports import Clock, Entropy
 from hub.lanes.bounds import Limits, NobodyWatches, Target, Watcher
-from hub.lanes.lane import Lane, Plan
+from hub.lanes.lane import Lane
+from hub.lanes.plan import Plan
 from ledger.port import Ledger
 
 __all__ = ["Delivery", "LaneStatus", "Limits", "NobodyWatches", "Plan", "Target", "Watcher"]
@@ -99,7 +100,10 @@ class Delivery:
         return lane is not None and await lane.requeue(stream, by=by, note=note)
 
     def under_way(self, target: str, stream: bytes) -> Due | None:
-        """What was sent to a target for a dossier and has no known outcome: its equal assertion is an echo."""
+        """What was sent to a target for a dossier and has no known outcome: its equal assertion is an echo.
+
+        Asked when a message of the target is judged; a standing that this judgement places is respected by the lane.
+        """
         lane = self._lanes.get(target)
         return None if lane is None else lane.under_way(stream)
 

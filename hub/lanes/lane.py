@@ -10,7 +10,7 @@ marked as doubtful. Not here: what is due (``hub.route``), how it is written and
 """
 
 import asyncio
-from typing import Final, Protocol
+from typing import Final
 
 from contracts.delivery import Outcome
 from contracts.picture import Due
@@ -18,34 +18,21 @@ from contracts.ports import Clock, Entropy, Remote
 from hub.lanes.backlog import Mark
 from hub.lanes.bounds import Limits, Target, Watcher
 from hub.lanes.circuit import Circuit
-from hub.lanes.contest import Contest
 from hub.lanes.docket import Docket
+from hub.lanes.plan import Plan
 from hub.lanes.scribe import Scribe
-from hub.lanes.verdicts import Verdicts
+from hub.lanes.verdicts import MISSING, Verdicts
 from hub.lanes.work import Batch, Work
 from ledger.events import FactRecorded, MessageAccepted, TransitionQuestioned
 from ledger.port import Entry, Ledger
-from ledger.unit import Standing
 
 READ_SLICE: Final = 256
 RENDER_SLICE: Final = 25
 """Dossiers rendered before the loop gets a turn: about a millisecond."""
 ASK_SLICE: Final = 32
 WAIT_S: Final = 30.0
-SELF_RESUMING: Final = ("park.missing_for_target", "park.target_missing", "park.target_refused")
+SELF_RESUMING: Final = (MISSING, "park.target_missing", "park.target_refused")
 """Parked for the bytes we had; a later event makes other bytes. A dispute and spent retries wait for a person."""
-
-
-class Plan(Protocol):
-    """What is due: the rules of routes and differences, without I/O."""
-
-    def standing(self, stream: bytes, target: Target) -> Standing:
-        """What the log says is known at the target (``through`` 0 when nothing is)."""
-        ...
-
-    def due(self, stream: bytes, target: Target, standing: Standing) -> Due | None:
-        """What the target must be told about this dossier now, None when nothing."""
-        ...
 
 
 class Lane:
@@ -70,7 +57,7 @@ class Lane:
         most = max(1, min(limits.batch_records, target.adapter.batch_limit))
         self._docket = Docket(most=most, most_open=10 * most * len(target.remotes))
         self._circuit = Circuit(limits.patience, entropy.stream("jitter"), opens_after=limits.circuit_after)
-        self._contest = Contest()
+        self._overruled: dict[bytes, None] = {}
         self._scribe = Scribe(
             ledger,
             target=target.party,
@@ -83,7 +70,6 @@ class Lane:
             target,
             docket=self._docket,
             circuit=self._circuit,
-            contest=self._contest,
             scribe=self._scribe,
             limits=limits,
             watcher=watcher,
@@ -120,7 +106,10 @@ class Lane:
     def under_way(self, stream: bytes) -> Due | None:
         """What was sent for a dossier without a known outcome yet: an equal assertion of the target is an echo."""
         work = self._docket.find(stream)
-        return work.due if work is not None and (work.sent or work.ask) else None
+        if work is None:
+            return None
+        work.watched = True
+        return work.due if work.sent or work.ask else None
 
     # ── life ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -145,7 +134,7 @@ class Lane:
         standing = self._plan.standing(stream, self.target)
         if not standing.parked:
             return False
-        self._contest.forget(stream)
+        self._overruled[stream] = None
         position = await self._scribe.requeued(standing, by=by, note=note)
         self._docket.backlog.note(stream, Mark(position, self._scribe.now(), ""))
         self._wake.set()
@@ -178,18 +167,9 @@ class Lane:
             self._docket.backlog.note(entry.stream, Mark(entry.position, accepted_at, event.party))
         elif isinstance(event, MessageAccepted):
             self._message = (entry.position, event.accepted_at)
-            if event.party == self.target.party:
-                self._learn_assertions(entry.position, event)
         elif isinstance(event, TransitionQuestioned) and event.party == self.target.party:
+            # What the target itself says is no reason to send, but it may differ from what it was told.
             self._docket.backlog.note(entry.stream, Mark(entry.position, entry.recorded_at, event.party))
-
-    def _learn_assertions(self, position: int, event: MessageAccepted) -> None:
-        """What the target itself says is no reason to send, but it may differ from what it was told."""
-        for item in event.items:
-            if item.stream:
-                stream = bytes.fromhex(item.stream)
-                self._contest.asserted(stream)
-                self._docket.backlog.note(stream, Mark(position, event.accepted_at, event.party))
 
     # ── preparing ────────────────────────────────────────────────────────────────────────────────
 
@@ -219,20 +199,24 @@ class Lane:
             await self._scribe.parked(standing, mark.position, "hub.internal", detail=type(error).__name__)
             self._watcher.parked(self.target.party, "hub.internal")
             return
-        if work is None or (wanting is not None and standing.parked == wanting.code):
+        if work is None or (wanting is not None and standing.parked == MISSING):
             self._docket.settle(stream)
         elif wanting is not None:
-            await self._verdicts.park(work, wanting.code, detail=",".join(wanting.missing))
+            await self._verdicts.park(work, MISSING, detail=",".join(wanting.missing))
         elif not work.segments:
             self._docket.settle(stream)
+        elif due is not None and due.record and due.known and self._disputed(stream):
+            await self._verdicts.park(work, "sync.disputed")
         else:
             await self._open(work)
 
+    def _disputed(self, stream: bytes) -> bool:
+        if stream in self._overruled:
+            del self._overruled[stream]
+            return False
+        return self._plan.disputed(stream, self.target)
+
     async def _open(self, work: Work) -> None:
-        segment = work.segment
-        if not segment.rows and self._contest.disputed(work.stream, segment.digest):
-            await self._verdicts.park(work, "sync.disputed")
-            return
         self._docket.open(work)
         if work.known.parked:
             await self._scribe.requeued(work.known, note="event")

@@ -81,6 +81,10 @@ class Scribe:
         """A fresh id of an attempt: 32 hex digits."""
         return self._ids.bytes(16).hex()
 
+    def standing(self, stream: bytes) -> Standing | None:
+        """What the log says is known at the target for a dossier, outcomes placed by others included."""
+        return self._ledger.standings(stream).get(self._target)
+
     async def confirmed(
         self,
         segments: Sequence[Segment],

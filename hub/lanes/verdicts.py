@@ -12,7 +12,6 @@ from contracts.errors import TargetUnavailable
 from contracts.ports import Remote
 from hub.lanes.bounds import Limits, Target, Watcher
 from hub.lanes.circuit import Circuit
-from hub.lanes.contest import Contest
 from hub.lanes.docket import Docket
 from hub.lanes.scribe import Attempt, Scribe
 from hub.lanes.transitions import MOST_TURNS, TRANSITIONS, Move, park_code
@@ -21,8 +20,10 @@ from ledger.events import SyncItem
 
 SPLIT_EVERY = 3
 """A batch that was retried this often is halved: one record may be what makes the target fail."""
+MISSING = "park.missing_for_target"
 ASKED = "asked"
-"""Phrase of a confirmation that came from asking, not from sending."""
+ASSERTED = "asserted"
+"""Phrases of a confirmation that came from asking, or from the target's own message, not from sending."""
 
 
 class Verdicts:
@@ -34,7 +35,6 @@ class Verdicts:
         *,
         docket: Docket,
         circuit: Circuit,
-        contest: Contest,
         scribe: Scribe,
         limits: Limits,
         watcher: Watcher,
@@ -42,7 +42,6 @@ class Verdicts:
         self._target = target
         self._docket = docket
         self._circuit = circuit
-        self._contest = contest
         self._scribe = scribe
         self._limits = limits
         self._watcher = watcher
@@ -79,10 +78,9 @@ class Verdicts:
                 self._docket.enqueue(work)
 
     def _confirm_one(self, work: Work) -> Segment:
+        self._refresh(work)
         segment = work.confirm()
         work.sent = False
-        if not segment.rows and self._contest.knows(work.stream):
-            self._contest.told(work.stream, segment.digest)
         if not work.segments:
             self._done(work)
         return segment
@@ -141,7 +139,7 @@ class Verdicts:
     async def _render_again(self, work: Work) -> None:
         wanting = work.render(self._target.adapter, self._target.profile, self._docket.most)
         if wanting is not None:
-            code = wanting.code if work.due.known else "park.target_missing"
+            code = MISSING if work.due.known else "park.target_missing"
             await self.park(work, code, detail=",".join(wanting.missing))
         elif not work.segments:
             self._done(work)
@@ -152,6 +150,7 @@ class Verdicts:
 
     async def park(self, work: Work, code: str, *, detail: str = "", attempt: Attempt | None = None) -> None:
         """This dossier stops for this target alone."""
+        self._refresh(work)
         self._docket.settle(work.stream)
         await self._scribe.parked(work.known, work.position, code, detail=detail, attempt=attempt)
         self._watcher.parked(self._target.party, code)
@@ -161,6 +160,9 @@ class Verdicts:
     async def ask(self, remote: Remote, works: Sequence[Work]) -> None:
         """Learn what the target holds for dossiers whose delivery is uncertain, then go on from there."""
         for number, work in enumerate(works):
+            if self._proven(work):
+                await self._learned(work, _as_answer(work), phrase=ASSERTED)
+                continue
             if self._circuit.holds():
                 self._docket.ask_again(works[number:])
                 return
@@ -178,7 +180,22 @@ class Verdicts:
                 self._circuit.in_flight -= 1
             await self._learned(work, answer)
 
-    async def _learned(self, work: Work, answer: Answer) -> None:
+    def _refresh(self, work: Work) -> None:
+        """Take in what a message of the target made known while this delivery was under way."""
+        standing = self._scribe.standing(work.stream) if work.watched else None
+        if standing is not None:
+            work.learn(standing)
+
+    def _proven(self, work: Work) -> bool:
+        """Whether the target repeated what is under way, so that nobody need ask."""
+        if work.uncertain or not work.watched:
+            return False
+        self._refresh(work)
+        segment = work.segment
+        held = work.known
+        return set(held.rows).issuperset(segment.rows) if segment.rows else held.through >= work.position
+
+    async def _learned(self, work: Work, answer: Answer, *, phrase: str = ASKED) -> None:
         segment = work.segment
         record_open = work.due.record and (work.uncertain or not segment.rows)
         rows_open = work.uncertain or bool(segment.rows)
@@ -193,22 +210,22 @@ class Verdicts:
             await self._render_again(work)
             return
         if record_open:
-            await self._learned_record(work, answer)
+            await self._learned_record(work, answer, phrase)
         if rows_open and work.due.steps:
-            await self._learned_rows(work, answer)
+            await self._learned_rows(work, answer, phrase)
         await self._render_again(work)
 
-    async def _learned_record(self, work: Work, answer: Answer) -> None:
+    async def _learned_record(self, work: Work, answer: Answer, phrase: str) -> None:
         segment = work.segment
-        if not segment.rows and answer.record and segment.renderings[0].body == answer.record:
+        if not segment.rows and answer.record == segment.renderings[0].body:
             attempt_id = self._scribe.new_id()
             item = self._scribe.item(work, segment, attempt_id)
             work.confirm()
-            await self._note_learned(work, segment, item, attempt_id)
+            await self._note_learned(work, segment, item, attempt_id, phrase)
         else:
             work.change(known=True, steps=work.due.steps)
 
-    async def _learned_rows(self, work: Work, answer: Answer) -> None:
+    async def _learned_rows(self, work: Work, answer: Answer, phrase: str) -> None:
         if answer.rows is None:
             work.doubt_rows = True
             return
@@ -221,8 +238,16 @@ class Verdicts:
             attempt_id = self._scribe.new_id()
             item = self._scribe.item(work, segment, attempt_id, rows=rows)
             work.confirm_rows(rows)
-            await self._note_learned(work, segment, item, attempt_id)
+            await self._note_learned(work, segment, item, attempt_id, phrase)
 
-    async def _note_learned(self, work: Work, segment: Segment, item: SyncItem, attempt_id: str) -> None:
+    async def _note_learned(self, work: Work, segment: Segment, item: SyncItem, attempt_id: str, phrase: str) -> None:
+        self._refresh(work)
         now = self._scribe.now()
-        await self._scribe.confirmed([segment], (work,), [item], attempt_id=attempt_id, sent_at=now, phrase=ASKED)
+        await self._scribe.confirmed([segment], (work,), [item], attempt_id=attempt_id, sent_at=now, phrase=phrase)
+
+
+def _as_answer(work: Work) -> Answer:
+    """What the target said of its own accord, as if it had been asked."""
+    rows = tuple(step.digest for step in work.due.steps if step.position in work.known.rows)
+    record = b"" if work.segment.rows else work.segment.renderings[0].body
+    return Answer(askable=True, known=True, record=record, rows=rows)

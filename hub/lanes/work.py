@@ -4,7 +4,6 @@ A segment is a run of renderings that may travel together (equal ``Rendering.lan
 the rows', and the next segment is sent only when the one before is confirmed.
 """
 
-import hashlib
 from collections.abc import Iterable, Sequence
 
 import msgspec
@@ -25,14 +24,6 @@ class Segment(msgspec.Struct, frozen=True, gc=False):
     updating: bool
     renderings: tuple[Rendering, ...]
     rows: tuple[int, ...]
-
-    @property
-    def digest(self) -> bytes:
-        """16 bytes that tell whether two segments are the same to the target."""
-        state = hashlib.blake2b(self.lane.encode(), digest_size=16)
-        for rendering in self.renderings:
-            state.update(rendering.body)
-        return state.digest()
 
 
 def segments_of(renderings: Sequence[Rendering], most: int) -> tuple[Segment, ...]:
@@ -55,7 +46,8 @@ class Work:
 
     ``ask``: before anything is sent, the target is asked what it holds. ``uncertain``: a process before this one may
     have sent all of it. ``doubt_record`` / ``doubt_rows``: sent once more although an earlier sending may have arrived.
-    ``tries`` counts retries, ``turns`` changes between create and update.
+    ``tries`` counts retries, ``turns`` changes between create and update. ``watched``: a message of the target itself
+    was judged against this delivery, so what is known at the target may have changed beside it.
     """
 
     __slots__ = (
@@ -72,6 +64,7 @@ class Work:
         "tries",
         "turns",
         "uncertain",
+        "watched",
     )
 
     def __init__(self, mark: Mark, due: Due, known: Standing) -> None:
@@ -85,6 +78,7 @@ class Work:
         self.doubt_record = False
         self.doubt_rows = False
         self.sent = False
+        self.watched = False
         self.tries = 0
         self.turns = 0
         self.failed_since = -1
@@ -134,6 +128,11 @@ class Work:
         held = frozenset(rows)
         self._know(self.known.through, tuple(sorted(held.union(self.known.rows))))
         self.change(steps=[step for step in self.due.steps if step.position not in held])
+
+    def learn(self, standing: Standing) -> None:
+        """Take in what became known at the target beside this delivery."""
+        rows = tuple(sorted({*standing.rows, *self.known.rows}))
+        self._know(max(standing.through, self.known.through), rows)
 
     def _know(self, through: int, rows: tuple[int, ...]) -> None:
         self.known = Standing(stream=self.stream, target=self.known.target, through=through, rows=rows)

@@ -8,7 +8,8 @@ SCHEMA: Final = (
     "CREATE TABLE progress (one INTEGER PRIMARY KEY CHECK (one = 1), position INTEGER NOT NULL, origin TEXT NOT NULL)",
     (
         "CREATE TABLE dossiers (stream BLOB PRIMARY KEY, code TEXT NOT NULL, sought TEXT NOT NULL, "
-        "agency TEXT NOT NULL, procedure TEXT NOT NULL, state TEXT NOT NULL, position INTEGER NOT NULL, lead BLOB) WITHOUT ROWID"
+        "agency TEXT NOT NULL, procedure TEXT NOT NULL, state TEXT NOT NULL, "
+        "position INTEGER NOT NULL, lead BLOB) WITHOUT ROWID"
     ),
     (
         "CREATE TABLE codes (folded TEXT NOT NULL, stream BLOB NOT NULL, code TEXT NOT NULL, "
