@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
-from contracts.codetables import table
 
+from contracts.codetables import load as load_table
 from contracts.errors import Misconfigured
 from contracts.ports import Files
 
@@ -46,5 +46,5 @@ def _agencies() -> Sequence[Mapping[str, Any]]:
             "TENDONVI": row["name_vi"],
             "CAPDONVI": "0" if row["code"][0] == "G" else "1",
         }
-        for row in table("agencies").rows
+        for row in load_table("agencies").rows
     ]

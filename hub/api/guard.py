@@ -6,16 +6,17 @@ writes nothing, an operator also runs commands, a party sees what concerns it an
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from adapters.transports.http_server import problem
 from contracts.errors import HubError, IntegrityViolation, MessageRefused, Misconfigured, Overloaded
 from contracts.ports import Principal
 from hub.api.access import Access
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 PRINCIPAL: Final = "principal"
 _OPEN_METHODS: Final = frozenset({"GET", "HEAD"})
 UNKNOWN_ROUTE: Final = "unknown"
@@ -39,20 +40,34 @@ def route_of(request: web.Request) -> str:
     return resource.canonical if resource is not None else UNKNOWN_ROUTE
 
 
-def guard(
-    access: Access, observer: RequestObserver, is_draining: Callable[[], bool]
-) -> Callable[..., Awaitable[web.StreamResponse]]:
+def guard(access: Access, observer: RequestObserver, is_draining: Callable[[], bool]) -> Middleware:
     """The one middleware of the user port."""
 
+    def check(request: web.Request) -> None:
+        _identify(request, access)
+        if is_draining() and request.method not in _OPEN_METHODS:
+            raise Overloaded("hub.draining", retry_after_s=5)
+
+    return _watched(check, observer)
+
+
+def guard_local(principal: Principal, observer: RequestObserver) -> Middleware:
+    """The middleware of the owner-only socket: whoever could open the socket file is ``principal``."""
+
+    def check(request: web.Request) -> None:
+        request[PRINCIPAL] = principal
+
+    return _watched(check, observer)
+
+
+def _watched(check: Callable[[web.Request], None], observer: RequestObserver) -> Middleware:
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         loop = asyncio.get_running_loop()
         started = loop.time()
         route = route_of(request)
         try:
-            _identify(request, access)
-            if is_draining() and request.method not in _OPEN_METHODS:
-                raise Overloaded("hub.draining", retry_after_s=5)
+            check(request)
             answer = await handler(request)
         except HubError as error:
             if isinstance(error, IntegrityViolation | Misconfigured):

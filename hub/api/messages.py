@@ -11,7 +11,7 @@ from adapters.transports.http_server import read_body
 from contracts.envelope import Envelope
 from contracts.errors import FieldError, MessageRefused
 from contracts.moment import rfc3339
-from contracts.ports import Adapter, Admit, Admitted, Clock, RecordOutcome
+from contracts.ports import Adapter, Admit, Admitted, Gate, RecordOutcome
 from contracts.reading import Note
 from hub.api.guard import caller
 from ledger.port import Ledger
@@ -29,13 +29,13 @@ class Messages:
         admit: Admit,
         adapters: Mapping[str, Adapter],
         ledger: Ledger,
-        clock: Clock,
+        gate: Gate,
         limits: Mapping[str, int],
     ) -> None:
         self._admit = admit
         self._adapters = adapters
         self._ledger = ledger
-        self._clock = clock
+        self._gate = gate
         self._limits = limits
 
     async def post(self, request: web.Request) -> web.Response:
@@ -51,7 +51,7 @@ class Messages:
             party=principal.party,
             adapter=principal.adapter,
             body=body,
-            received_at=self._clock.now(),
+            received_at=self._gate.now(),
             type=_type_of(request, adapter, body, content_type),
             content_type=content_type,
             agencies=principal.agencies,

@@ -13,7 +13,7 @@ from contracts.picture import Due
 from contracts.ports import Adapter, Profile
 from contracts.reading import Reading, Record
 from hub.commands.output import emit_json, emit_table, say
-from hub.parties import trial_picture
+from hub.picture import trial_picture
 
 
 def listing(*, as_json: bool) -> None:

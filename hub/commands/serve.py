@@ -1,0 +1,50 @@
+"""``lienthong serve``: the hub until SIGTERM or Ctrl-C."""
+
+import asyncio
+import signal
+from pathlib import Path
+from typing import Final
+
+import uvloop
+
+from hub.commands.locate import config_path
+from hub.serving import Serving
+from hub.settings import Settings, load
+from hub.wiring import build, real_world
+from monitoring import logs
+
+EXIT_OK: Final = 0
+EXIT_UNEXPECTED: Final = 1
+STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+
+
+def run(given: str, *, port: int | None, ops_port: int | None, accept_clock: bool) -> int:
+    """Serve until told to stop; 0 after a graceful stop, 1 when the hub halted by itself."""
+    path = config_path(given)
+    settings = with_ports(load(path), port=port, ops_port=ops_port)
+    logs.configure(settings.log.level, settings.log.format)
+    logs.get_logger("serve").info(
+        "settings", path=path.name, settings=settings.model_dump(by_alias=True), accept_clock=accept_clock
+    )
+    return uvloop.run(_serve(settings, base=path.parent))
+
+
+def with_ports(settings: Settings, *, port: int | None, ops_port: int | None) -> Settings:
+    """The settings with the ports given on the command line over them."""
+    changes = {name: value for name, value in (("port", port), ("ops_port", ops_port)) if value is not None}
+    return settings.model_copy(update={"hub": settings.hub.model_copy(update=changes)}) if changes else settings
+
+
+def directory_of(settings: Settings, base: Path) -> str:
+    """Where the hub keeps its files: a relative directory is meant from the configuration file's own folder."""
+    return str(base / settings.hub.directory)
+
+
+async def _serve(settings: Settings, *, base: Path) -> int:
+    serving = Serving(build(settings, real_world(directory_of(settings, base))))
+    loop = asyncio.get_running_loop()
+    for number in STOP_SIGNALS:
+        loop.add_signal_handler(number, serving.request_stop, "asked")
+    await serving.start()
+    reason = await serving.run()
+    return EXIT_OK if reason == "asked" else EXIT_UNEXPECTED
