@@ -140,23 +140,32 @@ class Feed:
         self._moved = asyncio.Event()
         self._position = ledger.committed
         self._stopping = False
+        self._waiting: asyncio.Future[None] | None = None
 
     # ── waking ───────────────────────────────────────────────────────────────────────────────────
 
     async def run(self) -> None:
         """Wake everybody who waits when the log has grown, many events at a time, until ``stop``."""
         while not self._stopping:
-            reached = await self._ledger.wait_beyond(self._position, HEARTBEAT_S)
-            if reached > self._position:
-                await asyncio.sleep(GATHER_S)
+            self._waiting = asyncio.ensure_future(self._wait())
+            await asyncio.wait((self._waiting,))
+            if not self._waiting.cancelled():
+                self._waiting.result()
+            if self._ledger.committed > self._position:
                 self._position = self._ledger.committed
                 moved, self._moved = self._moved, asyncio.Event()
                 moved.set()
 
+    async def _wait(self) -> None:
+        await self._ledger.wait_beyond(self._position, HEARTBEAT_S)
+        await asyncio.sleep(GATHER_S)
+
     def stop(self) -> None:
-        """Wake everybody; ``run`` ends at its next step."""
+        """Wake everybody; ``run`` ends."""
         self._stopping = True
         self._moved.set()
+        if self._waiting is not None:
+            self._waiting.cancel()
 
     async def wait_beyond(self, position: int, timeout_s: float) -> int:
         """The end of the log once it exceeds ``position``, or after ``timeout_s`` whatever it is."""

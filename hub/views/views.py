@@ -67,6 +67,7 @@ class Views:
         self._gathering = Gathering(dossiers, agency_of)
         self._reached: list[tuple[int, asyncio.Future[None]]] = []
         self._stopping = False
+        self._waiting: asyncio.Future[None] | None = None
         self.position = self._resume()
 
     def _resume(self) -> int:
@@ -85,8 +86,15 @@ class Views:
         """Follow the log until ``stop``."""
         while not self._stopping:
             await self.catch_up()
-            await self._ledger.wait_beyond(self.position, WAIT_S)
-            await asyncio.sleep(GATHER_S)
+            self._waiting = asyncio.ensure_future(self._wait())
+            await asyncio.wait((self._waiting,))
+            if not self._waiting.cancelled():
+                self._waiting.result()
+
+    async def _wait(self) -> None:
+        """Until there is something new; then let more of it gather."""
+        await self._ledger.wait_beyond(self.position, WAIT_S)
+        await asyncio.sleep(GATHER_S)
 
     async def catch_up(self) -> int:
         """Take in everything durable by now; returns the position contained."""
@@ -125,8 +133,10 @@ class Views:
         return bool(done)
 
     def stop(self) -> None:
-        """``run`` ends at its next step; what was gathered and not written is gathered again at the next start."""
+        """``run`` ends; what was gathered and not written is gathered again at the next start."""
         self._stopping = True
+        if self._waiting is not None:
+            self._waiting.cancel()
 
     def close(self) -> None:
         """Close the file."""
