@@ -179,6 +179,8 @@ class Metrics:
     def _counter(self, name: str, help_text: str, *labels: str, most: int = 1) -> Counter:
         family = Counter(PREFIX + name, help_text, labels, most, _CLOSED)
         self.families[family.name] = family
+        if not labels:
+            family.at()  # shown as 0 from the start, else the first increase is never seen as one
         return family
 
     def _gauge(self, name: str, help_text: str, *labels: str, most: int = 1) -> Gauge:
