@@ -45,6 +45,10 @@ class Readable:
         """The verifier key of the log."""
         return self._chain.scribe.key.text()
 
+    def ailment(self) -> str:
+        """Why the ledger takes nothing more, "" while it is well. For readiness."""
+        return "" if self._stopped is None else self._stopped.code
+
     def _check(self) -> None:
         if self._stopped is not None:
             raise IntegrityViolation("ledger.unavailable", self._stopped.detail)
@@ -107,6 +111,11 @@ class Readable:
         """(role, content) of every part of a message; None for what was erased."""
         self._check()
         return self._reader.message_parts(position)
+
+    def audit(self, position: int) -> tuple[int, int]:
+        """(opened, erased) items at a position; ``ledger.corrupt`` when one is not what was committed to."""
+        self._check()
+        return self._reader.audit(position)
 
     def prove(self, position: int) -> Proof:
         """See ``Ledger.prove``. KeyError when the position is not durable."""

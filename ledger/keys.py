@@ -2,20 +2,34 @@
 
 import contextlib
 from base64 import b64decode, b64encode
-from typing import Final
+from typing import Final, Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from contracts.errors import Misconfigured
-from contracts.ports import Entropy, Files
+from contracts.ports import Entropy
 from ledger import note
 
 LOG_KEY_FILE: Final = "keys/log.key"
+VERIFIER_KEY_FILE: Final = "keys/log.vkey"
+"""The public half, for whoever verifies."""
 WRAPPING_KEY_FILE: Final = "keys/wrapping.key"
 _OWNER_ONLY: Final = 0o600
 _SEED_BYTES: Final = 32
 _FIELDS: Final = 3
 _MARK: Final = "PRIVATE+KEY+"
+
+
+class KeyFiles(Protocol):
+    """What keys need of ``contracts.ports.Files``."""
+
+    def write_durable(self, name: str, content: bytes, *, mode: int = 0o644) -> None:
+        """See ``Files.write_durable``."""
+        ...
+
+    def read(self, name: str) -> bytes:
+        """See ``Files.read``."""
+        ...
 
 
 class FileSigner:
@@ -40,7 +54,7 @@ class FileSigner:
         return self._public
 
 
-def log_signer(files: Files, entropy: Entropy, origin: str, *, create: bool) -> FileSigner:
+def log_signer(files: KeyFiles, entropy: Entropy, origin: str, *, create: bool) -> FileSigner:
     """The signing key of ``origin``; with ``create`` made and kept (mode 0600) where there is none yet.
 
     A log that has leaves never gets a new key in silence: then ``create`` is false.
@@ -59,6 +73,7 @@ def log_signer(files: Files, entropy: Entropy, origin: str, *, create: bool) -> 
         identity = note.key_id(origin, signer.public_key()).hex()
         text = f"{_MARK}{origin}+{identity}+{b64encode(note.ED25519 + seed).decode()}\n"
         files.write_durable(LOG_KEY_FILE, text.encode(), mode=_OWNER_ONLY)
+        files.write_durable(VERIFIER_KEY_FILE, f"{note.vkey_of(signer)}\n".encode())
         return signer
     fields = text.removeprefix(_MARK).split("+", 2)
     raw = b""
@@ -71,7 +86,7 @@ def log_signer(files: Files, entropy: Entropy, origin: str, *, create: bool) -> 
     return FileSigner(origin, raw[1:])
 
 
-def wrapping_key(files: Files, entropy: Entropy, *, create: bool) -> bytes:
+def wrapping_key(files: KeyFiles, entropy: Entropy, *, create: bool) -> bytes:
     """The 32-byte key that wraps all data keys; with ``create`` made and kept (mode 0600) where there is none yet."""
     try:
         text = files.read(WRAPPING_KEY_FILE)

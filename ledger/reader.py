@@ -11,7 +11,7 @@ from contracts.errors import HubError, IntegrityViolation
 from ledger import leaf, merkle, proof, upcast
 from ledger.chain import Chain
 from ledger.overlay import Overlay
-from ledger.parts import Opening, commitment_of, open_parts, opening_of
+from ledger.parts import Opening, OpenPart, commitment_of, open_parts, opening_of
 from ledger.place import Placer
 from ledger.port import Entry, Proof
 from ledger.stores.store import EventRow, MessageRow
@@ -48,29 +48,19 @@ class Reader:
         if len(self._openings) > _OPENINGS:
             del self._openings[next(iter(self._openings))]
 
-    def forget(self, stream: bytes) -> None:
-        """Drop every opened copy of a stream, because its key is being destroyed."""
-        self._recent = {at: entry for at, entry in self._recent.items() if entry.stream != stream}
+    def forget(self) -> None:
+        """Drop every opened copy, because a key is being destroyed; what is still readable is read again."""
+        self._recent.clear()
         self._openings.clear()
 
     # ── events ──────────────────────────────────────────────────────────────────────────────────
 
     def open_row(self, row: EventRow) -> Entry:
         """A stored event, opened; its event is None where the key was destroyed."""
-        event = None
         entry = leaf.parse(row.leaf)
-        head = self._chain.head(row.originator_id)
-        if head is None:
-            raise IntegrityViolation("ledger.corrupt", f"position {row.position} belongs to no stream")
         rev = row.originator_version - 1
-        try:
-            key = self._vault.key(head[0])
-        except HubError as error:
-            if error.code != "vault.erased":
-                raise
-        else:
-            _, state = self._vault.open(key, row.state, self._placer.aad(row.originator_id, rev, b"body"))
-            event = upcast.decode(row.topic, entry.sv, state)
+        opened = self._open_state(row, rev)
+        event = None if opened is None else upcast.decode(row.topic, entry.sv, opened[1])
         return Entry(
             position=row.position,
             stream=row.originator_id,
@@ -80,6 +70,19 @@ class Reader:
             leaf_hash=merkle.leaf_hash(row.leaf),
             event=event,
         )
+
+    def _open_state(self, row: EventRow, rev: int) -> tuple[bytes, bytes] | None:
+        """(salt, state) of a stored event, None where its key was destroyed."""
+        head = self._chain.head(row.originator_id)
+        if head is None:
+            raise IntegrityViolation("ledger.corrupt", f"position {row.position} belongs to no stream")
+        try:
+            key = self._vault.key(head[0])
+        except HubError as error:
+            if error.code == "vault.erased":
+                return None
+            raise
+        return self._vault.open(key, row.state, self._placer.aad(row.originator_id, rev, b"body"))
 
     def read(self, after: int, limit: int) -> list[Entry]:
         """Durable events beyond ``after``, in order, at most ``limit`` and at most one slice from the disk."""
@@ -121,10 +124,7 @@ class Reader:
         if len(contents) < len(parts):
             raise HubError("vault.erased")
         for index, part in enumerate(parts):
-            if commitment_of(part) != row.commitments[index * 32 : index * 32 + 32]:
-                raise IntegrityViolation(
-                    "ledger.corrupt", f"part {index} of message {position} is not what was committed to"
-                )
+            _hold(part, row, index)
         return b"".join(contents)
 
     def message_parts(self, position: int) -> list[tuple[int, bytes | None]]:
@@ -132,6 +132,29 @@ class Reader:
         row, stream, rev = self._message(position)
         parts, _ = open_parts(self._placer, self._vault, row, stream, rev)
         return [(part.role, part.content) for part in parts]
+
+    def audit(self, position: int) -> tuple[int, int]:
+        """(opened, erased) items at a position, each held to its commitment; else ``ledger.corrupt``."""
+        row = self._store.events(position - 1, 1)[0]
+        found = leaf.parse(row.leaf)
+        commitments = {item.r: item.c for item in found.pc}
+        opened = erased = 0
+        state = self._open_state(row, found.rev)
+        if state is None:
+            erased += 1
+        else:
+            upcast.decode(row.topic, found.sv, state[1])
+            if leaf.commit_to(leaf.BODY_PREFIX, *state).hex() != commitments["body"]:
+                raise IntegrityViolation("ledger.corrupt", f"event {position} is not what was committed to")
+            opened += 1
+        if "parts" in commitments:
+            message, stream, rev = self._message(position)
+            parts, _ = open_parts(self._placer, self._vault, message, stream, rev)
+            for index, part in enumerate(parts):
+                _hold(part, message, index)
+                opened += part.content is not None
+                erased += part.content is None
+        return opened, erased
 
     def prove(self, position: int) -> Proof:
         """The receipt's proof of a durable position, the same for ever; the opening loses what was erased."""
@@ -156,3 +179,12 @@ class Reader:
         except KeyError:
             return {}
         return opening_of(*open_parts(self._placer, self._vault, row, stream, rev)).text()
+
+
+def _hold(part: OpenPart, row: MessageRow, index: int) -> None:
+    """Hold an opened part to its commitment; an erased one has nothing to be held to."""
+    made = commitment_of(part)
+    if made is not None and made != row.commitments[index * 32 : index * 32 + 32]:
+        raise IntegrityViolation(
+            "ledger.corrupt", f"part {index} of message {row.position} is not what was committed to"
+        )

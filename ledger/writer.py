@@ -219,7 +219,8 @@ class Writer(Readable):
         head = self._chain.head(stream)
         if head is None:
             raise HubError("query.not_found")
-        self._reader.forget(stream)
+        self.flush()
+        self._reader.forget()
         self._vault.destroy(head[0])
 
     def close(self) -> None:

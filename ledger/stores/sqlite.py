@@ -271,6 +271,13 @@ class SqliteStore:
         """(size, note) of checkpoints beyond a size, one slice."""
         return self._rows("SELECT size, note FROM checkpoints WHERE size > ? ORDER BY size LIMIT ?", (after, limit))
 
+    def nodes_from(self, number: int) -> tuple[int, bytes]:
+        """(number of the first, all hashes) of the stored row of nodes that holds ``number``."""
+        row: tuple[int, bytes] | None = self._row(
+            "SELECT first, hashes FROM nodes WHERE first <= ? ORDER BY first DESC LIMIT 1", (number,)
+        )
+        return (number, b"") if row is None else row
+
     @property
     def connection(self) -> apsw.Connection:
         """The connection itself, for tests that look under the log."""
