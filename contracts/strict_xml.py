@@ -5,7 +5,7 @@ bytes comes before the parser sees them. XML 1.0 (fifth edition), UTF-8 only.
 """
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final
 from xml.parsers import expat
 
@@ -21,7 +21,6 @@ MAX_ATTRIBUTES: Final = 64
 _BOM: Final = b"\xef\xbb\xbf"
 _DECLARATION: Final = re.compile(rb"<\?xml[^>]*?[ \t\r\n]encoding[ \t\r\n]*=[ \t\r\n]*[\"']([A-Za-z0-9._-]*)[\"']")
 _UTF8_NAMES: Final = frozenset({b"utf-8", b"us-ascii"})
-_TAG: Final = re.compile(rb"""<[^>"']*(?:"[^"]*"[^>"']*|'[^']*'[^>"']*)*>""")
 
 
 def parse(
@@ -57,7 +56,10 @@ def parse(
 
 
 def record_spans(body: bytes, path: tuple[str, ...]) -> list[Span]:
-    """Byte ranges of the elements at ``path`` (names from the root, without prefix), tags included, in order."""
+    """Byte ranges of the elements at ``path`` (names from the root, without prefix), tags included, in order.
+
+    Refuses what is not well-formed, and a DOCTYPE, as ``parse`` does.
+    """
     return [(start, end) for start, _, _, end in _places(body, path)]
 
 
@@ -113,14 +115,8 @@ class _DoctypeFound(Exception):
 
 def _has_doctype(body: bytes) -> bool:
     """Whether the words are a declaration and not text of a comment or CDATA; nothing in the declaration is read."""
-    parser = expat.ParserCreate()
-
-    def found(*_: Any) -> None:
-        raise _DoctypeFound
-
-    parser.StartDoctypeDeclHandler = found
     try:
-        parser.Parse(body, True)  # noqa: FBT003  # the C signature takes no keyword
+        _walk(body)
     except _DoctypeFound:
         return True
     except expat.ExpatError:
@@ -128,48 +124,87 @@ def _has_doctype(body: bytes) -> bool:
     return False
 
 
-def _places(body: bytes, path: tuple[str, ...]) -> list[tuple[int, int, int, int]]:
-    """(start tag, content, end tag, end) of every element at ``path``, from expat's byte index: lxml has none."""
-    places: list[tuple[int, int, int, int]] = []
-    opened: list[tuple[int, int]] = []
-    depth = matched = 0
+def _walk(body: bytes) -> None:
+    """Let expat read the whole document, in C, with nothing to call but for a DOCTYPE."""
     parser = expat.ParserCreate()
 
-    def start(name: str, _: Any) -> None:
-        nonlocal depth, matched
-        if depth == matched < len(path) and name.rpartition(":")[2] == path[depth]:
-            matched += 1
-            if matched == len(path):
-                at = parser.CurrentByteIndex
-                opened.append((at, _tag_end(body, at)))
-        depth += 1
+    def found(*_: Any) -> None:
+        raise _DoctypeFound
 
-    def end(_: str) -> None:
-        nonlocal depth, matched
-        depth -= 1
-        if depth < matched:
-            if matched == len(path):
-                first, content = opened.pop()
-                if body.endswith(b"/>", first, content):
-                    places.append((first, content, content, content))
-                else:
-                    at = parser.CurrentByteIndex
-                    places.append((first, content, at, _tag_end(body, at)))
-            matched = depth
+    parser.StartDoctypeDeclHandler = found
+    parser.Parse(body, True)  # noqa: FBT003  # the C signature takes no keyword
 
-    def refuse(*_: Any) -> None:
-        raise MessageRefused("read.dtd")
 
-    parser.StartElementHandler = start
-    parser.EndElementHandler = end
-    parser.StartDoctypeDeclHandler = refuse
+def _places(body: bytes, path: tuple[str, ...]) -> list[tuple[int, int, int, int]]:
+    """(start tag, content, end tag, end) of every element at ``path``.
+
+    lxml tells no byte positions and expat only at the price of two calls for every element. But once a document is
+    known to be well-formed, ``<`` opens markup wherever it stands outside comments, CDATA and instructions; so the tags
+    outside the wanted elements are walked one by one, and each wanted element is crossed in one search for its end tag.
+    """
+    _check_bytes(body)
     try:
-        parser.Parse(body, True)  # noqa: FBT003  # the C signature takes no keyword
+        _walk(body)
+    except _DoctypeFound:
+        raise MessageRefused("read.dtd") from None
     except expat.ExpatError as fault:
         raise MessageRefused("read.not_xml", str(fault)) from None
+    names = [name.encode() for name in path]
+    places: list[tuple[int, int, int, int]] = []
+    at = depth = matched = 0
+    while tag := _ANY_TAG.search(body, at):
+        at = tag.end()
+        if tag["name"] is None:
+            continue
+        if tag["close"]:
+            depth -= 1
+            matched = min(matched, depth)
+            continue
+        if depth == matched < len(names) and tag["name"] == names[depth]:
+            if matched + 1 == len(names):
+                content, end = (at, at) if tag["empty"] else _cross(body, at, tag["name"])
+                places.append((tag.start(), at, content, end))
+                at = end
+                continue
+            matched += not tag["empty"]
+        depth += not tag["empty"]
     return places
 
 
-def _tag_end(body: bytes, at: int) -> int:
-    tag = _TAG.match(body, at)
-    return tag.end() if tag else at
+def _cross(body: bytes, at: int, name: bytes) -> Span:
+    """The end tag that closes the element of this name whose content begins at ``at``."""
+    close = body.find(b"</" + name + b">", at)
+    inside = body[at:close]
+    if close >= 0 and not any(odd in inside for odd in (b"<!", b"<?", b"<" + name, b":" + name)):
+        return close, close + len(name) + 3
+    pattern = _tags_named(name)
+    inner = 0
+    while tag := pattern.search(body, at):
+        at = tag.end()
+        if tag["name"] is None or tag["empty"]:
+            continue
+        if not tag["close"]:
+            inner += 1
+        elif inner:
+            inner -= 1
+        else:
+            return tag.span()
+    raise MessageRefused("read.not_xml", "an element is not closed")
+
+
+def _tags(name: bytes) -> re.Pattern[bytes]:
+    """Tags of elements whose local name matches, and whatever may hold ``<`` without being a tag."""
+    return re.compile(
+        rb"<!--.*?-->|<!\[CDATA\[.*?\]\]>|<\?.*?\?>"
+        rb"|<(?P<close>/?)(?:[^\s<>/!?:=]+:)?(?P<name>" + name + rb")(?=[\s/>])"
+        rb"(?:[^>\"'/]|\"[^\"]*\"|'[^']*'|/(?!>))*(?P<empty>/?)>",
+        re.DOTALL,
+    )
+
+
+_ANY_TAG: Final = _tags(rb"[^\s<>/!?:=]+")
+
+
+@lru_cache(maxsize=64)
+def _tags_named(name: bytes) -> re.Pattern[bytes]:
+    return _tags(re.escape(name))
