@@ -52,3 +52,5 @@ CODE_OF_STATE: Final = {
     row["state"]: StateCode(code=row["code"], folded=row["folded"] == "yes") for row in rows("states.csv")
 }
 SUSPECTS: Final = {(row["kind"], folded(row["value"]) or row["value"]): row["warning"] for row in rows("suspects.csv")}
+SUSPECT_INITIALS: Final = frozenset(letter for _, value in SUSPECTS for letter in (value[0], value[0].upper()))
+"""Every text that folds to a suspect begins with one of these."""

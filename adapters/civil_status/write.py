@@ -191,9 +191,9 @@ def _printed(moment: Any) -> str | None:
 def _losses(fields: Mapping[str, Any], told: StateCode, code: str) -> tuple[Note, ...]:
     losses: tuple[Note, ...] = ()
     if told.folded:
-        losses = (Note(code="loss.state_folded", path="/trangThai"),)
+        losses = (Note(code="loss.state_folded", path="state"),)
     if code in ("4", "5") and fields.get("results"):
-        losses = (*losses, Note(code="loss.not_carried", path="/ketQuaXuLy"))
+        losses = (*losses, Note(code="loss.not_carried", path="results"))
     return losses
 
 

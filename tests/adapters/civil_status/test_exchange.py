@@ -239,6 +239,14 @@ async def test_an_array_is_taken_whole_or_not_at_all() -> None:
     assert not simulator.holdings()
 
 
+async def test_what_is_sent_twice_is_kept_twice() -> None:
+    simulator = Simulator()
+    async with serving(simulator) as (address, transport):
+        target = remote(address, transport)
+        assert [(await target.send([message("a")])).verdict for _ in range(2)] == ["done", "done"]
+    assert len(simulator.holdings()["a"]["rows"]) == 2
+
+
 async def test_without_arrays_messages_go_one_by_one_until_one_is_not_done() -> None:
     simulator = Simulator()
     async with serving(simulator) as (address, transport):
@@ -283,7 +291,7 @@ async def test_in_any_weather_the_service_ends_up_with_what_it_was_told(profile:
     verdicts: list[str] = []
     async with serving(simulator) as (address, transport):
         target = remote(address, transport)
-        for number in range(6 if profile == "slow" else 60):
+        for number in range(5 if profile == "slow" else 40):
             for _ in range(60):
                 verdicts.append((await target.send([message(f"d{number}")])).verdict)
                 if verdicts[-1] == "done":

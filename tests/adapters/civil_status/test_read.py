@@ -163,15 +163,18 @@ def test_other_codes_of_the_dossier_are_aliases() -> None:
     assert record.aliases == ("LT-1", "LT-2")
 
 
-def test_invented_text_for_a_missing_parent_is_flagged_and_kept() -> None:
+@pytest.mark.parametrize(
+    "text", ["Không có thông tin", "KHÔNG RÕ.", "Kho\u0302ng  co\u0301 thông tin", "chưa rõ", "..."]
+)
+def test_invented_text_for_a_missing_parent_is_flagged_and_kept(text: str) -> None:
     form = re.sub(r"<cha\w+>[^<]*</cha\w+>", "", birth()["data"])
-    form = form.replace("</hoTich>", "<chaHoTen>Không có thông tin</chaHoTen></hoTich>")
+    form = form.replace("</hoTich>", f"<chaHoTen>{text}</chaHoTen></hoTich>")
     (record,) = read(birth(data=form), DOSSIER).records
     assert Note("warn.placeholder_text", "/data/hoTich/chaHoTen") in record.warnings
     submitted = record.facts[0]
     assert isinstance(submitted, DossierSubmitted)
     assert isinstance(submitted.extra, dict)
-    assert submitted.extra["dvclt.hoTich.chaHoTen"] == "Không có thông tin"
+    assert submitted.extra["dvclt.hoTich.chaHoTen"] == text
 
 
 def test_a_made_up_identity_number_is_flagged() -> None:

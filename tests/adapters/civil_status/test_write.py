@@ -162,7 +162,7 @@ def test_a_step_that_was_sent_to_the_ministry_keeps_its_own_code() -> None:
 def test_a_folded_state_is_a_declared_loss(state: State, code: int) -> None:
     (rendering,) = rendered(due(picture(state, reason="lý do"), record=True))
     assert members(rendering)["trangThai"] == code
-    assert Note("loss.state_folded", "/trangThai") in rendering.losses
+    assert Note("loss.state_folded", "state") in rendering.losses
 
 
 def test_a_refusal_says_why() -> None:
@@ -178,7 +178,7 @@ def test_a_request_for_a_supplement_says_until_when() -> None:
 
 def test_results_are_a_declared_loss() -> None:
     (rendering,) = rendered(due(picture("finished", results=(Document(name="a"),)), record=True))
-    assert rendering.losses == (Note("loss.not_carried", "/ketQuaXuLy"),)
+    assert rendering.losses == (Note("loss.not_carried", "results"),)
 
 
 def test_a_withdrawal_is_not_told_as_something_else() -> None:
