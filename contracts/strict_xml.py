@@ -175,7 +175,7 @@ def _cross(body: bytes, at: int, name: bytes) -> Span:
     """The end tag that closes the element of this name whose content begins at ``at``."""
     close = body.find(b"</" + name + b">", at)
     inside = body[at:close]
-    if close >= 0 and not any(odd in inside for odd in (b"<!", b"<?", b"<" + name, b":" + name)):
+    if close >= 0 and not _nested(name).search(inside):
         return close, close + len(name) + 3
     pattern = _tags_named(name)
     inner = 0
@@ -203,6 +203,12 @@ def _tags(name: bytes) -> re.Pattern[bytes]:
 
 
 _ANY_TAG: Final = _tags(rb"[^\s<>/!?:=]+")
+
+
+@lru_cache(maxsize=64)
+def _nested(name: bytes) -> re.Pattern[bytes]:
+    """What makes the next end tag of a name doubtful: its like inside, a prefix, or text that may look like a tag."""
+    return re.compile(rb"<(?:[!?]|%b[\s/>])|:%b[\s/>]" % (re.escape(name), re.escape(name)))
 
 
 @lru_cache(maxsize=64)
