@@ -89,14 +89,14 @@ class Hub:
     doors: Doors
 
 
-def build(settings: Settings, world: World, *, metrics: Metrics | None = None) -> Hub:
+def build(settings: Settings, world: World, *, watch: Watch | None = None) -> Hub:
     """Open the ledger and put a hub together.
 
     Raises:
         Misconfigured: an unknown adapter, a secret that can not be read, a ledger that another process holds.
         IntegrityViolation: the ledger does not match its signature.
     """
-    metrics = metrics or Metrics()
+    watch = watch or Watch(Metrics())
     parties = directory(_party(one, world.files) for one in settings.party)
     adapters = {name: registry.get(name) for name in dict.fromkeys(party.adapter for party in parties.values())}
     ledger = open_ledger(
@@ -110,7 +110,6 @@ def build(settings: Settings, world: World, *, metrics: Metrics | None = None) -
         queue_units=settings.ledger.queue_units,
         queue_bytes=settings.ledger.queue_bytes,
     )
-    watch = Watch(metrics)
     dossiers = Dossiers(ledger)
     authority = Authority(parties.values())
     routes = [_route(one.from_, one.to, one.agencies, one.procedures, one.facts) for one in settings.route]
@@ -185,7 +184,7 @@ def build(settings: Settings, world: World, *, metrics: Metrics | None = None) -
         access=access,
         admin=admin,
         watch=watch,
-        metrics=metrics,
+        metrics=watch.metrics,
         health=health,
         parties=parties,
         adapters=adapters,

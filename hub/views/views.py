@@ -215,6 +215,10 @@ class Views:
             counts.setdefault(party, {})[kind] = number
         return counts
 
+    def size(self) -> int:
+        """How many dossiers there are; those that another leads are not counted."""
+        return int(self._store.read("SELECT count(*) FROM dossiers WHERE lead IS NULL")[0][0])
+
     def timeline(self, stream: bytes) -> Sequence[Entry]:
         """Everything the log says about one dossier, in order, opened: from the ledger, not from a view."""
         return self._ledger.read_stream(stream)
