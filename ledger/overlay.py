@@ -15,6 +15,8 @@ from ledger.vault import Vault
 
 _BLINDED: Final = 16_384
 _ID_BYTES: Final = 16
+_STANDINGS_KEPT: Final = 16_384
+"""Dossiers whose standings stay in memory: they are asked for once or twice for every message and every delivery."""
 _SERIAL: Final = 5
 """How many last characters of a dossier code count up within one agency and day."""
 _ROWS: Final = msgspec.msgpack.Decoder(tuple[int, ...])
@@ -36,6 +38,7 @@ class Overlay:
         self._messages: dict[bytes, tuple[int, bytes]] = {}
         self._seen: dict[bytes, list[tuple[int, int, bytes]]] = {}
         self._standings: dict[bytes, dict[str, tuple[int, Standing]]] = {}
+        self._answered: dict[bytes, dict[str, Standing]] = {}
         self._entries: dict[bytes, list[Entry]] = {}
 
     # ── placing ─────────────────────────────────────────────────────────────────────────────────
@@ -49,6 +52,8 @@ class Overlay:
                 self._entries[entry.stream] = [entry]
             else:
                 pending.append(entry)
+            if entry.rev == 0:
+                self._keep_standings(entry.stream, {})
         if eid:
             content = self._vault.blind(b"content", unit.content)[:_ID_BYTES]
             key = eid[:_ID_BYTES]
@@ -64,6 +69,9 @@ class Overlay:
             batch.seen.append((item.stream, n, lane, item.fingerprint))
         for standing in unit.standings:
             self._standings.setdefault(standing.stream, {})[standing.target] = (first, standing)
+            answered = self._answered.get(standing.stream)
+            if answered is not None:
+                self._answered[standing.stream] = {**answered, standing.target: standing}
             rows = _ENCODE_ROWS(standing.rows)
             batch.standings[standing.stream, standing.target] = (standing.through, rows, standing.parked)
         if unit.cursor is not None:
@@ -149,14 +157,22 @@ class Overlay:
         return found
 
     def standings(self, stream: bytes) -> dict[str, Standing]:
-        """See ``Ledger.standings``."""
-        found = {
-            target: Standing(stream, target, through, _ROWS.decode(rows), parked)
-            for target, through, rows, parked in self._store.standings(stream)
-        }
-        for target, (_, standing) in self._standings.get(stream, {}).items():
-            found[target] = standing
+        """See ``Ledger.standings``. Answers are shared: they are replaced, never changed."""
+        found = self._answered.get(stream)
+        if found is None:
+            found = {
+                target: Standing(stream, target, through, _ROWS.decode(rows), parked)
+                for target, through, rows, parked in self._store.standings(stream)
+            }
+            for target, (_, standing) in self._standings.get(stream, {}).items():
+                found[target] = standing
+            self._keep_standings(stream, found)
         return found
+
+    def _keep_standings(self, stream: bytes, found: dict[str, Standing]) -> None:
+        self._answered[stream] = found
+        if len(self._answered) > _STANDINGS_KEPT:
+            del self._answered[next(iter(self._answered))]
 
     def parked(self, target: str) -> list[Standing]:
         """See ``Ledger.parked``."""
