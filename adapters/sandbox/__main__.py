@@ -1,6 +1,6 @@
 """``python -m adapters.sandbox``: simulated parties driven by JSON lines on stdin, answering on stdout.
 
-``{"do": "open", "names": […], "profile": "calm", "seed": 7, "ports": {}}`` → ``{"addresses": {name: url}}``
+``{"do": "open", "names": […], "profile": "calm", "seed": 7, "ports": {}}`` → addresses and credentials
 ``{"do": "traffic", "hub": url, "senders": {adapter: {username, secret}}, "seconds": 20, "dossiers": 0, "seed": 7}`` →
 ``{"progress": …}`` now and then, then ``{"done": counts}``
 ``{"do": "holdings"}`` → ``{"holdings": …}``; end of stdin ends the process.
@@ -41,7 +41,8 @@ async def main() -> None:
             order: dict[str, Any] = msgspec.json.decode(line)
             if order["do"] == "open":
                 stage = Stage(order["names"], profile=order["profile"], seed=order["seed"])
-                _tell({"addresses": await stage.open(order.get("ports", {}))})
+                addresses = await stage.open(order.get("ports", {}))
+                _tell({"addresses": addresses, "credentials": stage.credentials()})
             elif stage is None:
                 _tell({"error": "open first"})
             elif order["do"] == "traffic":

@@ -125,7 +125,7 @@ class MapiSender:
 
 
 async def live(
-    lives: Iterator[Life], send: Callable[[Any], Awaitable[bool]], *, width: int, until: Callable[[], bool]
+    lives: Iterator[Sequence[_M]], send: Callable[[_M], Awaitable[bool]], *, width: int, until: Callable[[], bool]
 ) -> None:
     """Live ``width`` dossiers at a time, each in order, beginning no new one once ``until`` says so."""
 

@@ -1,5 +1,6 @@
 """The simulators on their ports."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -32,6 +33,11 @@ class Stage:
             self._runners.append(runner)
             addresses[name] = f"http://{_HOST}:{runner.addresses[0][1]}"
         return addresses
+
+    def credentials(self) -> dict[str, tuple[str, str]]:
+        """What each simulated party wants to see at login: (user name, password) by name."""
+        modules = {name: sys.modules[type(simulator).__module__] for name, simulator in self.simulators.items()}
+        return {name: (module.USERNAME, module.PASSWORD) for name, module in modules.items()}
 
     async def close(self) -> None:
         """Stop serving."""

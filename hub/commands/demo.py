@@ -66,7 +66,7 @@ async def _demo(plan: Plan, root: Path) -> int:
             files,
             SystemEntropy(),
             addresses=parties.addresses,
-            secrets=parties.secrets,
+            logins=parties.logins,
             port=8080 if plan.port is None else plan.port,
             ops_port=9100 if plan.ops_port is None else plan.ops_port,
         )
@@ -165,7 +165,7 @@ class Parties:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
         self.addresses: dict[str, str] = {}
-        self.secrets: dict[str, str] = {}
+        self.logins: dict[str, list[str]] = {}
 
     @classmethod
     async def open(cls, plan: Plan) -> "Parties":
@@ -184,7 +184,7 @@ class Parties:
             {"do": "open", "names": _ADAPTERS, "profile": plan.profile, "seed": plan.seed, "ports": {}}
         )
         parties.addresses = answer["addresses"]
-        parties.secrets = answer["secrets"]
+        parties.logins = answer["credentials"]
         return parties
 
     async def traffic(

@@ -5,7 +5,7 @@ Portal (QCVN 120). All people and agencies are invented: agency code H99 belongs
 """
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -46,7 +46,7 @@ name = "Một cửa tỉnh Mẫu"
 adapter = "opencps"
 agencies = ["H99"]
 base_url = "{opencps_url}"
-username = "lgsp"
+username = "{opencps_user}"
 secret_file = "secrets/opencps"
 [party.profile.options]
 trace_arrays = "true"
@@ -59,7 +59,7 @@ adapter = "civil_status"
 agencies = ["G15"]
 national = true
 base_url = "{civil_status_url}"
-username = "dvclt"
+username = "{civil_status_user}"
 secret_file = "secrets/civil_status"
 pull = true
 pull_interval_s = 0.5
@@ -71,7 +71,7 @@ adapter = "portal"
 role = "portal"
 national = true
 base_url = "{portal_url}"
-username = "lienthong"
+username = "{portal_user}"
 secret_file = "secrets/portal"
 agency = "000.00.00.H99"
 
@@ -100,7 +100,7 @@ def set_up(
     entropy: Entropy,
     *,
     addresses: Mapping[str, str],
-    secrets: Mapping[str, str],
+    logins: Mapping[str, Sequence[str]],
     port: int,
     ops_port: int,
 ) -> dict[str, dict[str, str]]:
@@ -115,11 +115,14 @@ def set_up(
         opencps_url=addresses["opencps"],
         civil_status_url=addresses["civil_status"],
         portal_url=addresses["portal"],
+        opencps_user=logins["opencps"][0],
+        civil_status_user=logins["civil_status"][0],
+        portal_user=logins["portal"][0],
         civil=", ".join(f'"{code}"' for code in CIVIL_PROCEDURES),
     )
     root.mkdir(parents=True, exist_ok=True)
     (root / CONFIG_FILE).write_text(text, "utf-8")
-    for name, secret in secrets.items():
+    for name, (_, secret) in logins.items():
         files.write_durable(f"secrets/{name}", secret.encode(), mode=0o600)
     return _credentials(files, entropy)
 
