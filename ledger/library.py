@@ -8,7 +8,7 @@ from the library and the operating system and not from the hub's ports; the hub 
 from datetime import datetime
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Any
+from typing import Any, TypeVar
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from eventsourcing.domain import datetime_now_with_tzinfo
@@ -29,12 +29,14 @@ from ledger.stores.recorder import (
     LedgerAggregateRecorder,
     LedgerApplicationRecorder,
     LedgerProcessRecorder,
+    LedgerRecorder,
     LedgerTrackingRecorder,
 )
 from ledger.stores.sqlite import SqliteStore
 from ledger.stores.store import Store
 
 _AES_BITS = 256
+KeptRecorder = TypeVar("KeptRecorder", bound=LedgerRecorder)
 
 
 class _Now:
@@ -107,7 +109,7 @@ class LedgerFactory(InfrastructureFactory[LedgerTrackingRecorder]):
 
     def __init__(self, env: Any) -> None:
         super().__init__(env)
-        self._opened: list[Store] = []
+        self._opened: list[LedgerRecorder] = []
 
     def _chain(self, purpose: str) -> Chain:
         directory = self.env.get("LEDGER_DIRECTORY", "") or ""
@@ -119,17 +121,16 @@ class LedgerFactory(InfrastructureFactory[LedgerTrackingRecorder]):
             folder.mkdir(parents=True, exist_ok=True)
             files = _Folder(folder)
             store = SqliteStore(str(folder / "ledger.db"))
-        self._opened.append(store)
         signer = log_signer(files, _KeyMaterial(), origin, create=store.size() == 0)
         return Chain(store, Scribe(signer))
 
     def aggregate_recorder(self, purpose: str = "events") -> AggregateRecorder:
         """A recorder of snapshots or other streams without a shared order."""
-        return LedgerAggregateRecorder(self._chain(purpose), _Now(), _KeyMaterial(), gaps=True)
+        return self._keep(LedgerAggregateRecorder(self._chain(purpose), _Now(), _KeyMaterial(), gaps=True))
 
     def application_recorder(self) -> ApplicationRecorder:
         """A recorder of one application's events."""
-        return LedgerApplicationRecorder(self._chain("application"), _Now(), _KeyMaterial())
+        return self._keep(LedgerApplicationRecorder(self._chain("application"), _Now(), _KeyMaterial()))
 
     def tracking_recorder(
         self, tracking_recorder_class: type[LedgerTrackingRecorder] | None = None
@@ -138,14 +139,18 @@ class LedgerFactory(InfrastructureFactory[LedgerTrackingRecorder]):
         if tracking_recorder_class is None:
             topic = self.env.get(self.TRACKING_RECORDER_TOPIC)
             tracking_recorder_class = resolve_topic(topic) if topic else LedgerTrackingRecorder
-        return tracking_recorder_class(self._chain("tracking"), _Now(), _KeyMaterial())
+        return self._keep(tracking_recorder_class(self._chain("tracking"), _Now(), _KeyMaterial()))
 
     def process_recorder(self) -> ProcessRecorder:
         """A recorder of events and positions in one transaction."""
-        return LedgerProcessRecorder(self._chain("process"), _Now(), _KeyMaterial())
+        return self._keep(LedgerProcessRecorder(self._chain("process"), _Now(), _KeyMaterial()))
 
     def close(self) -> None:
         """Give all files back."""
-        for store in self._opened:
-            store.close()
+        for recorder in self._opened:
+            recorder.close()
         self._opened.clear()
+
+    def _keep(self, recorder: KeptRecorder) -> KeptRecorder:
+        self._opened.append(recorder)
+        return recorder

@@ -39,7 +39,7 @@ LIBRARY_TYPE: Final = "library.event"
 _NO_KEY: Final = 0
 
 
-class _Log:
+class LedgerRecorder:
     """One chain used by threads: everything below one lock, stopped for good by the first failed commit."""
 
     def __init__(self, chain: Chain, clock: Clock, entropy: Entropy, *, gaps: bool) -> None:
@@ -180,7 +180,7 @@ def library_body(topic: str, state: bytes) -> bytes:
     return topic.encode() + b"\x00" + state
 
 
-class LedgerAggregateRecorder(_Log, AggregateRecorder):
+class LedgerAggregateRecorder(LedgerRecorder, AggregateRecorder):
     """Streams without a shared order to follow: snapshots. Version gaps are fine there."""
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:  # noqa: ARG002
@@ -190,7 +190,7 @@ class LedgerAggregateRecorder(_Log, AggregateRecorder):
         return None
 
 
-class LedgerApplicationRecorder(_Log, ApplicationRecorder):
+class LedgerApplicationRecorder(LedgerRecorder, ApplicationRecorder):
     """An application's events in their one order; versions without gaps, notification id = position on the log."""
 
     def __init__(self, chain: Chain, clock: Clock, entropy: Entropy) -> None:
@@ -241,7 +241,7 @@ class LedgerApplicationRecorder(_Log, ApplicationRecorder):
             self._listeners.remove(event)
 
 
-class LedgerTrackingRecorder(_Log, TrackingRecorder):
+class LedgerTrackingRecorder(LedgerRecorder, TrackingRecorder):
     """Only how far others were followed."""
 
     def __init__(self, chain: Chain, clock: Clock, entropy: Entropy) -> None:
