@@ -141,6 +141,7 @@ class Gauge(Family[Cell]):
     ) -> None:
         super().__init__(name, help_text, labels, most, closed)
         self._sources: Final[list[Callable[[], Mapping[tuple[str, ...], float]]]] = []
+        self._fed: set[tuple[str, ...]] = set()
 
     def set(self, value: float, *values: str) -> None:
         """Replace the value of one cell."""
@@ -158,9 +159,13 @@ class Gauge(Family[Cell]):
         return Cell()
 
     def render(self) -> Metric:
-        """The family as the client library writes it."""
-        for source in self._sources:
-            for values, value in source().items():
+        """The family as the client library writes it; what no source tells any more is gone."""
+        if self._sources:
+            told = {values: value for source in self._sources for values, value in source().items()}
+            for gone in self._fed - told.keys():
+                self._cells.pop(gone, None)
+            self._fed = set(told)
+            for values, value in told.items():
                 self.at(*values).value = value
         family = GaugeMetricFamily(self.name, self.help, labels=self.labels)
         for values, cell in self._cells.items():

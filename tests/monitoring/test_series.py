@@ -73,6 +73,16 @@ def test_a_gauge_shows_what_its_source_says_at_the_scrape() -> None:
     assert scraped(family)["t_depth|a"] == 0
 
 
+def test_what_a_source_no_longer_tells_is_gone_and_what_was_set_stays() -> None:
+    family = Gauge("t_depth", "Depth.", ("target",), 10, {})
+    waiting: dict[tuple[str, ...], float] = {("a",): 3.0, ("b",): 1.0}
+    family.read_from(lambda: waiting)
+    family.set(9, "own")
+    scraped(family)
+    del waiting["a",]
+    assert scraped(family) == {"t_depth|b": 1, "t_depth|own": 9}
+
+
 def test_a_gauge_without_labels_reads_one_value() -> None:
     family = Gauge("t_ready", "Ready.", (), 1, {})
     family.read_value(lambda: 1.0)
