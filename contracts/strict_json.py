@@ -21,11 +21,18 @@ MAX_DEPTH: Final = 32
 FILE_URL_TIME: Final = re.compile(rb"[?&]t=\d{10,17}(?=\")")
 """The volatile end of OpenCPS file URLs, ``?t=<milliseconds now>``."""
 
+_MAX_MEMBERS: Final = 256
+"""Most members of an envelope; formats in use have five. Each costs a step of ours, and one could send a million."""
+
+_MAX_VALUES: Final = 100_000
+"""Most values of one record, for the same reason."""
+
+_MAX_MASKED: Final = 10_000
 _INT64: Final = 2**63 - 1
 _BOM: Final = b"\xef\xbb\xbf"
 _SPACE: Final = b" \t\n\r"
-_KEY: Final = re.compile(rb'[ \t\n\r]*("(?:[^"\\]|\\.)*")[ \t\n\r]*:[ \t\n\r]*', re.DOTALL)
-_BETWEEN: Final = re.compile(rb"[ \t\n\r,]*")
+_KEY: Final = re.compile(rb'[ \t\n\r]*+("[^"\\]*+(?:\\.[^"\\]*+)*+")[ \t\n\r]*+:[ \t\n\r]*+', re.DOTALL)
+_BETWEEN: Final = re.compile(rb"[ \t\n\r,]*+")
 _SURROGATE: Final = re.compile(
     rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
 )
@@ -87,10 +94,12 @@ def split_object(body: bytes) -> Split:
 def decode(raw: bytes, *, max_depth: int = MAX_DEPTH) -> Any:
     """Decode one record strictly.
 
-    Refuses ``read.duplicate_key`` at any level, ``read.too_deep``, ``read.nul``, ``read.surrogate``, ``read.encoding``,
-    ``read.bom`` and, for NaN, infinities, integers beyond 64 bits and anything else that is not JSON,
-    ``read.not_json``.
+    Refuses ``read.duplicate_key`` at any level, ``read.too_deep``, ``read.too_many_elements`` (beyond 100,000 values),
+    ``read.nul``, ``read.surrogate``, ``read.encoding``, ``read.bom`` and, for NaN, infinities, integers beyond 64 bits
+    and anything else that is not JSON, ``read.not_json``.
     """
+    if len(raw) > 2 * _MAX_VALUES and raw.count(b",") > _MAX_VALUES:
+        raise MessageRefused("read.too_many_elements", limit=_MAX_VALUES)
     try:
         value = _as_value.decode(raw)
     except _FAULTS as fault:
@@ -140,10 +149,17 @@ def _decoded(decoder: msgspec.json.Decoder[Any], text: bytes) -> tuple[Any, byte
         _decoded(_as_raw, text)  # what is not JSON at all is said first
         raise MessageRefused("read.envelope", "an object or array is expected") from None
     except _FAULTS as fault:
-        masked = _SURROGATE.sub(_mask, text)
+        masked = _masked(text)
         if masked == text:
             raise _refusal(text, fault) from None
     return _decoded(decoder, masked)
+
+
+def _masked(text: bytes) -> bytes:
+    """The text with a stand-in of equal length for every lone surrogate; as it is where there are absurdly many."""
+    if not 0 < text.count(b"\\ud") + text.count(b"\\uD") <= _MAX_MASKED:
+        return text
+    return _SURROGATE.sub(_mask, text)
 
 
 def _mask(match: re.Match[bytes]) -> bytes:
@@ -153,6 +169,8 @@ def _mask(match: re.Match[bytes]) -> bytes:
 def _members(body: bytes) -> list[tuple[str, Span]]:
     """The envelope's members in order, each with the byte range of its value; a member named twice is refused."""
     values, text = _decoded(_as_members, body)
+    if len(values) > _MAX_MEMBERS:
+        raise MessageRefused("read.envelope", f"more than {_MAX_MEMBERS} members")
     members: list[tuple[str, Span]] = []
     at = text.index(b"{") + 1
     for name, value in values.items():
@@ -244,7 +262,7 @@ def _refusal(raw: bytes, fault: Exception) -> MessageRefused:
         return MessageRefused("read.bom")
     if b"\0" in raw:
         return MessageRefused("read.nul")
-    masked = _SURROGATE.sub(_mask, raw)
+    masked = _masked(raw)
     if masked != raw:
         try:
             _as_value.decode(masked)

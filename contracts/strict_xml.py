@@ -197,7 +197,7 @@ def _tags(name: bytes) -> re.Pattern[bytes]:
     return re.compile(
         rb"<!--.*?-->|<!\[CDATA\[.*?\]\]>|<\?.*?\?>"
         rb"|<(?P<close>/?)(?:[^\s<>/!?:=]+:)?(?P<name>" + name + rb")(?=[\s/>])"
-        rb"(?:[^>\"'/]|\"[^\"]*\"|'[^']*'|/(?!>))*(?P<empty>/?)>",
+        rb"(?:[^>\"'/]++|\"[^\"]*+\"|'[^']*+'|/(?!>))*+(?P<empty>/?)>",
         re.DOTALL,
     )
 

@@ -97,6 +97,7 @@ def test_a_body_that_is_not_an_object_is_no_single_record() -> None:
         (b'"text"', "read.envelope"),
         (b'{"data":[]}', "read.record_count"),
         (b'{"data":[' + b"1," * 1_000 + b"1]}", "read.record_count"),
+        (b'{"data":[1]' + b"".join(b',"%d":1' % number for number in range(256)) + b"}", "read.envelope"),
         (nested(10_000), "read.too_deep"),
         (b'{"data":' + nested(10_000) + b"}", "read.too_deep"),
         (b'{"data":' + b'{"a":' * 100_000 + b"1" + b"}" * 100_000 + b"}", "read.too_deep"),
@@ -163,6 +164,8 @@ def test_a_fault_of_one_record_stays_with_that_record() -> None:
         (b'{"a":1}{"a":1}', "read.not_json"),
         (b'"\xc3"', "read.encoding"),
         (b"\xef\xbb\xbf1", "read.bom"),
+        (b"[" + b"[]," * 100_000 + b"1,1]", "read.too_many_elements"),
+        (b'"' + b"\\ud800" * 20_000 + b'"', "read.not_json"),
         (nested(33), "read.too_deep"),
         (nested(10_000), "read.too_deep"),
     ],
@@ -187,6 +190,14 @@ def test_a_spoiled_record_is_refused_by_name(raw: bytes, code: str) -> None:
 )
 def test_what_is_json_is_decoded_as_the_standard_library_does(raw: bytes) -> None:
     assert decode(raw) == json.loads(raw)
+
+
+def test_a_key_of_megabytes_is_only_a_key() -> None:
+    key = "đ\\n" * 1_000_000
+
+    parts = split(f'{{"{key}":7,"data":[1]}}'.encode(), "data")
+
+    assert list(parts.head.values()) == [7]
 
 
 def test_ten_deep_is_fine() -> None:
