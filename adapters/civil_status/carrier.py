@@ -5,6 +5,8 @@ wrappers are glue; the innermost object is the message.
 """
 
 import re
+from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
@@ -16,12 +18,14 @@ from contracts.reading import Note, Span
 MAX_NESTING: Final = 4
 """The real service nests twice; more than this is somebody's loop."""
 
-_as_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-_KEY: Final = re.compile(rb"duLieuTepDinhKem|giayKhai(?:Sinh|Tu)")
-"""The members that hold Base64."""
+MOST_UNKNOWN: Final = 50
+LONGEST_NAME: Final = 80
 
-_KEY_TO_VALUE: Final = 24
-"""At most so many bytes (quotes, colon, blanks, backslashes) stand between the key and the Base64 text."""
+_as_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_ATTACHED: Final = re.compile(
+    rb'(?:duLieuTepDinhKem|giayKhai(?:Sinh|Tu))\\*"[ \t\r\n]*:[ \t\r\n]*(\\*)"([A-Za-z0-9+/=\\]+)"'
+)
+"""A member that holds Base64: the backslashes of its quotes (none outside strings), the text with those of its last."""
 
 
 class Opened(msgspec.Struct, frozen=True):
@@ -63,30 +67,38 @@ def placed(errors: tuple[FieldError, ...] | list[FieldError], path: str) -> tupl
     return tuple(msgspec.structs.replace(error, path=path + error.path) for error in errors)
 
 
-def numbers_as_text(value: dict[str, Any], numbers: frozenset[str], path: str) -> list[Note]:
-    """Take numbers where the format says text as their digits, each with a warning; ``numbers`` may be numbers."""
+def refusal_of(errors: Sequence[FieldError]) -> MessageRefused:
+    """The refusal of one record, under the code of its first fault, with all of them."""
+    return MessageRefused(errors[0].code, errors=tuple(errors))
+
+
+def unknown_members(value: Mapping[str, Any], known: frozenset[str], path: str) -> list[Note]:
+    """A warning for each member outside the standard; so many and so long at most that no sender can bloat them."""
+    if value.keys() <= known:
+        return []
+    unknown = (name for name in value if name not in known)
+    return [unknown_field(path, name) for name in islice(unknown, MOST_UNKNOWN)]
+
+
+def unknown_field(path: str, name: str) -> Note:
+    """The warning for one unknown field; its name as a token of a JSON Pointer (RFC 6901), cut off where it is long."""
+    token = name[:LONGEST_NAME].replace("~", "~0").replace("/", "~1")
+    return Note("warn.unknown_field", f"{path}/{token}")
+
+
+def numbers_as_text(value: dict[str, Any], texts: frozenset[str], path: str) -> list[Note]:
+    """Take numbers where the format says text (the members ``texts``) as their digits, each with a warning."""
     notes: list[Note] = []
     for name, member in value.items():
-        if type(member) is int and name not in numbers:
+        if type(member) is int and name in texts:
             value[name] = str(member)
             notes.append(Note("warn.number_for_string", f"{path}/{name}"))
     return notes
 
 
-def attachment_spans(body: bytes, contents: list[str]) -> tuple[Span, ...]:
-    """Where the Base64 texts of the attachments stand in the body, in order.
+def attachment_spans(body: bytes) -> tuple[Span, ...]:
+    """Where the Base64 texts of attachments stand in the body, in order, at any depth of JSON in JSON.
 
-    A text that was written with escapes has no contiguous range under its own bytes; it stays with its dossier.
+    The range is that of the text as it is written, escapes included, without its quotes.
     """
-    spans: list[Span] = []
-    at = 0
-    for content in contents:
-        wanted = content.encode()
-        while (key := _KEY.search(body, at)) is not None:
-            at = key.end()
-            start = body.find(wanted, at, at + _KEY_TO_VALUE + len(wanted))
-            if start >= 0:
-                at = start + len(wanted)
-                spans.append((start, at))
-                break
-    return tuple(spans)
+    return tuple((match.start(2), match.end(2) - len(match[1])) for match in _ATTACHED.finditer(body))

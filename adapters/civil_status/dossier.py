@@ -8,7 +8,15 @@ from typing import Any, Final
 
 import msgspec
 
-from adapters.civil_status.carrier import Opened, attachment_spans, numbers_as_text, open_carrier, placed
+from adapters.civil_status.carrier import (
+    Opened,
+    attachment_spans,
+    numbers_as_text,
+    open_carrier,
+    placed,
+    refusal_of,
+    unknown_members,
+)
 from adapters.civil_status.codes import scope_of
 from adapters.civil_status.form import ROOT, FormRefused, read_form
 from adapters.civil_status.tables import FIELDS
@@ -36,25 +44,17 @@ _CONTRACT: Final = catalog.get(STANDARD, DOSSIER, EDITION)
 _FORM: Final = catalog.get(STANDARD, ROOT, EDITION)
 _CITIZEN_DIGITS: Final = 12
 _DELETED: Final = (1, "1", True)
-_NUMBERS: Final = frozenset(("id", "maDonVi", "techId", "loaiGiayTo", "huyGiayTo"))
+_TEXTS: Final = frozenset(("maTTHC", "module", "maHoSo", "maHoSoLT", "soHoSoLT", "ngayTiepNhan"))
 _KEPT: Final = ("module", "maDonVi", "techId")
 _ASSUMED_SUBMISSION: Final = ("procedure_name", "field_code", "field_name", "subject")
 _ASSUMED_RECEPTION: Final = ("processing_agency", "processing_agency_code", "return_method")
 
 
-class _Refused(Exception):
-    """The one record must be mended."""
-
-    def __init__(self, errors: tuple[FieldError, ...]) -> None:
-        super().__init__(errors[0].code)
-        self.errors = errors
-
-
 class _Papers(msgspec.Struct, frozen=True):
-    """The attachments: as documents, and the Base64 texts in order."""
+    """The papers that came along, and whether any of them brought its content."""
 
     documents: tuple[Document, ...]
-    contents: list[str]
+    attached: bool
 
 
 def read_dossier(body: bytes, profile: Profile) -> Reading:
@@ -67,8 +67,6 @@ def read_dossier(body: bytes, profile: Profile) -> Reading:
         code = _code(opened.value)
         record, attachments = _record(opened, span, body, profile)
     except MessageRefused as refusal:
-        return _reading(refused=RefusedRecord(index=0, span=span, errors=refusal.errors, dossier=code))
-    except _Refused as refusal:
         return _reading(refused=RefusedRecord(index=0, span=span, errors=refusal.errors, dossier=code))
     return _reading(record=record, attachments=attachments)
 
@@ -93,10 +91,10 @@ def _code(value: Mapping[str, Any]) -> str:
 
 def _record(opened: Opened, span: Span, body: bytes, profile: Profile) -> tuple[Record, tuple[Span, ...]]:
     value, path = opened.value, opened.path
-    warnings = numbers_as_text(value, _NUMBERS, path)
+    warnings = numbers_as_text(value, _TEXTS, path)
     if not _CONTRACT.is_valid_json(value):
-        raise _Refused(placed(_CONTRACT.json_errors(value), path))
-    warnings += [Note("warn.unknown_field", f"{path}/{name}") for name in value if name not in DOSSIER_MEMBERS]
+        raise refusal_of(placed(_CONTRACT.json_errors(value), path))
+    warnings += unknown_members(value, DOSSIER_MEMBERS, path)
     code = value["maHoSo"].strip()
     scope, agency, errors = scope_of(code, f"{path}/maHoSo")
     module = MODULES[value["module"]]
@@ -107,9 +105,9 @@ def _record(opened: Opened, span: Span, body: bytes, profile: Profile) -> tuple[
     try:
         form = read_form(value["data"], module, _FORM)
     except FormRefused as refusal:
-        raise _Refused((*errors, *placed(refusal.errors, f"{path}/data"))) from None
+        raise refusal_of((*errors, *placed(refusal.errors, f"{path}/data"))) from None
     if errors or at is None:
-        raise _Refused(tuple(errors))
+        raise refusal_of(errors)
     warnings += [Note(note.code, f"{path}/data{note.path}") for note in form.warnings]
     aliases = {alias.strip() for name in ("maHoSoLT", "soHoSoLT") if (alias := value.get(name) or "").strip()}
     record = Record(
@@ -124,7 +122,7 @@ def _record(opened: Opened, span: Span, body: bytes, profile: Profile) -> tuple[
         code_scope=scope,
         warnings=tuple(warnings),
     )
-    return record, attachment_spans(body, papers.contents)
+    return record, attachment_spans(body) if papers.attached else ()
 
 
 def _taken_in(
@@ -144,18 +142,17 @@ def _taken_in(
 
 def _papers(files: list[dict[str, Any]], path: str, warnings: list[Note]) -> tuple[_Papers, list[FieldError]]:
     documents: list[Document] = []
-    contents: list[str] = []
+    attached = False
     errors: list[FieldError] = []
     for index, file in enumerate(files):
         place = f"{path}/fileDinhKem/{index}"
-        warnings += [Note("warn.unknown_field", f"{place}/{name}") for name in file if name not in FILE_MEMBERS]
+        warnings += unknown_members(file, FILE_MEMBERS, place)
         content = file.get("duLieuTepDinhKem") or ""
         digest = _digest(content)
         if digest is None:
             errors.append(field_error("read.pattern", f"{place}/duLieuTepDinhKem", name="duLieuTepDinhKem"))
             continue
-        if content:
-            contents.append(content)
+        attached = attached or bool(content)
         documents.append(
             Document(
                 name=file["tenTepDinhKem"],
@@ -165,7 +162,7 @@ def _papers(files: list[dict[str, Any]], path: str, warnings: list[Note]) -> tup
                 content_sha256=digest,
             )
         )
-    return _Papers(tuple(documents), contents), errors
+    return _Papers(tuple(documents), attached), errors
 
 
 def _digest(content: str) -> str | None:

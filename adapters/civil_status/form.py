@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 from lxml import etree
 
+from adapters.civil_status.carrier import MOST_UNKNOWN, unknown_field
 from adapters.civil_status.tables import FIELDS, SUSPECT_INITIALS, SUSPECTS, folded
 from adapters.civil_status.times import is_possible_date
 from contracts import strict_xml
@@ -78,7 +79,7 @@ def _without_unknown(root: etree._Element) -> tuple[Note, ...]:
     unknown = [child for child in root if child.tag not in FIELDS]
     for child in unknown:
         root.remove(child)
-    return tuple(Note("warn.unknown_field", f"/{ROOT}/{etree.QName(child).localname}") for child in unknown)
+    return tuple(unknown_field(f"/{ROOT}", etree.QName(child).localname) for child in unknown[:MOST_UNKNOWN])
 
 
 def _suspicions(values: dict[str, str], text: str) -> list[Note]:

@@ -18,14 +18,13 @@ _CARRIED: Final = frozenset((*PAPERS, "maGiayToKetQua", "soDangKy"))
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What a status says of its result: as papers, as plain ``text``, and the Base64 ``contents`` found.
+    """What a status says of its result: as papers, or as plain ``text``.
 
     ``incomplete``: the registered form came along; it repeats what the submission holds and is kept in the raw bytes.
     """
 
     results: tuple[Document, ...] = ()
     text: str = ""
-    contents: tuple[str, ...] = ()
     incomplete: bool = False
 
 
@@ -51,23 +50,19 @@ def read_outcome(value: object) -> Outcome:
 
 def _papers(value: dict[str, Any]) -> Outcome:
     results: list[Document] = []
-    contents: list[str] = []
     for name, called in PAPERS.items():
         if name not in value:
             continue
         content = value[name] if isinstance(value[name], str) else ""
-        digest = _digest(content)
-        if digest:
-            contents.append(content)
         results.append(
             Document(
                 name=called,
                 id=str(value.get("soDangKy") or ""),
                 result_code=str(value.get("maGiayToKetQua") or ""),
-                content_sha256=digest,
+                content_sha256=_digest(content),
             )
         )
-    return Outcome(tuple(results), "", tuple(contents), incomplete=bool(value.keys() - _CARRIED))
+    return Outcome(tuple(results), incomplete=bool(value.keys() - _CARRIED))
 
 
 def _digest(content: str) -> str:

@@ -6,7 +6,15 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from adapters.civil_status.carrier import Opened, attachment_spans, numbers_as_text, open_carrier, placed
+from adapters.civil_status.carrier import (
+    Opened,
+    attachment_spans,
+    numbers_as_text,
+    open_carrier,
+    placed,
+    refusal_of,
+    unknown_members,
+)
 from adapters.civil_status.codes import scope_of
 from adapters.civil_status.outcome import Outcome, read_outcome
 from adapters.civil_status.tables import STATE_OF_CODE
@@ -36,7 +44,7 @@ from contracts.ports import Profile
 from contracts.reading import Note, ParkedRecord, Reading, Record, RefusedRecord, Span
 
 _CONTRACT: Final = catalog.get(STANDARD, STATUS, EDITION)
-_NUMBERS: Final = frozenset(("coQuanXuLy", "trangThai"))
+_TEXTS: Final = STATUS_MEMBERS - {"coQuanXuLy", "trangThai"}
 _TIMES: Final = (
     "thoiGianThucHien",
     "ngayBatDau",
@@ -74,11 +82,12 @@ def read_statuses(body: bytes, profile: Profile) -> Reading:
     records: list[Record] = []
     refused: list[RefusedRecord] = []
     parked: list[ParkedRecord] = []
-    contents: list[str] = []
+    attached = False
     for index, (raw, span) in enumerate(zip(split.items, split.spans, strict=True)):
-        found = _read_one(_Item(index, span, profile), raw, contents)
+        found = _read_one(_Item(index, span, profile), raw)
         if isinstance(found, Record):
             records.append(found)
+            attached = attached or any(isinstance(fact, ResultIssued) for fact in found.facts)
         elif isinstance(found, ParkedRecord):
             parked.append(found)
         else:
@@ -90,30 +99,30 @@ def read_statuses(body: bytes, profile: Profile) -> Reading:
         records=tuple(records),
         refused=tuple(refused),
         parked=tuple(parked),
-        attachments=attachment_spans(body, contents) if contents else (),
+        attachments=attachment_spans(body) if attached else (),
     )
 
 
-def _read_one(item: _Item, raw: bytes, contents: list[str]) -> Record | RefusedRecord | ParkedRecord:
+def _read_one(item: _Item, raw: bytes) -> Record | RefusedRecord | ParkedRecord:
     code = ""
     try:
         opened = open_carrier(raw)
         code = str(opened.value.get("maHoSo") or "").strip()
-        return _record(item, opened, contents)
+        return _record(item, opened)
     except MessageRefused as refusal:
         return RefusedRecord(index=item.index, span=item.span, errors=refusal.errors, dossier=code)
 
 
-def _record(item: _Item, opened: Opened, contents: list[str]) -> Record | ParkedRecord:
+def _record(item: _Item, opened: Opened) -> Record | ParkedRecord:
     value, path = opened.value, opened.path
-    warnings = numbers_as_text(value, _NUMBERS, path)
+    warnings = numbers_as_text(value, _TEXTS, path)
     if not _CONTRACT.is_valid_json(value):
-        raise _refusal(placed(_CONTRACT.json_errors(value), path))
+        raise refusal_of(placed(_CONTRACT.json_errors(value), path))
     code = value["maHoSo"].strip()
     scope, agency, errors = scope_of(code, f"{path}/maHoSo")
     times, time_errors = _times(value, path, item.profile, warnings)
     if errors or time_errors:
-        raise _refusal((*errors, *time_errors))
+        raise refusal_of((*errors, *time_errors))
     word = str(value["trangThai"]).strip()
     state = item.profile.statuses.get(word) or STATE_OF_CODE.get(word)
     if not state:
@@ -130,9 +139,8 @@ def _record(item: _Item, opened: Opened, contents: list[str]) -> Record | Parked
             row=True,
         )
     outcome = read_outcome(value.get("ketQuaXuLy"))
-    contents += outcome.contents
     said = _Said(code, state, word, times["thoiGianThucHien"], value, times, outcome)
-    warnings += [Note("warn.unknown_field", f"{path}/{name}") for name in value if name not in STATUS_MEMBERS]
+    warnings += unknown_members(value, STATUS_MEMBERS, path)
     return Record(
         index=item.index,
         span=item.span,
@@ -147,10 +155,6 @@ def _record(item: _Item, opened: Opened, contents: list[str]) -> Record | Parked
         warnings=tuple(warnings),
         losses=_losses(said, path),
     )
-
-
-def _refusal(errors: tuple[FieldError, ...]) -> MessageRefused:
-    return MessageRefused(errors[0].code, errors=errors)
 
 
 def _aliases(value: Mapping[str, Any], code: str) -> tuple[str, ...]:

@@ -149,6 +149,20 @@ def test_two_attachments_of_equal_content_have_two_places() -> None:
     assert first[1] <= second[0]
 
 
+def test_the_place_of_an_attachment_holds_for_every_way_to_escape_it() -> None:
+    content = base64.b64encode(bytes(range(256))).decode()
+    plain = json.dumps(birth(fileDinhKem=[{"tenTepDinhKem": "a.pdf", "duLieuTepDinhKem": content}]))
+    for escaped in (content.replace("/", "\\/"), content.replace("+", "\\u002B")):
+        inner = plain.replace(content, escaped)
+        for body in (inner, json.dumps({"data": inner})):
+            reading = read(body.encode(), DOSSIER)
+            ((start, end),) = reading.attachments
+            written = body[start:end]
+            while "\\" in written:
+                written = json.loads(f'"{written}"')
+            assert written == content
+
+
 def test_an_attachment_without_content_is_a_document_without_a_digest() -> None:
     (record,) = read(birth(fileDinhKem=[{"tenTepDinhKem": "a.pdf", "huyGiayTo": 1}]), DOSSIER).records
     submitted = record.facts[0]
@@ -189,6 +203,14 @@ def test_unknown_members_and_children_are_kept_and_reported() -> None:
     assert Note("warn.unknown_field", "/maTinh") in record.warnings
     assert Note("warn.unknown_field", "/data/hoTich/moi") in record.warnings
     assert b"maTinh" in record.material
+
+
+def test_a_flood_of_unknown_members_is_reported_in_few_words() -> None:
+    flood = {f"{'dài' * 100}/{number}": 1 for number in range(2_000)}
+    form = birth()["data"].replace("</hoTich>", "<la/>" * 2_000 + "</hoTich>")
+    (record,) = read(birth(data=form, **flood), DOSSIER).records
+    assert 50 <= len(record.warnings) <= 110
+    assert max(len(note.path) for note in record.warnings) < 100
 
 
 def test_numbers_where_text_belongs_are_taken_with_a_warning() -> None:
