@@ -7,6 +7,7 @@ computed when its turn comes, so ten changes of one waiting dossier are one deli
 ``settled_through`` is the position up to which nothing of this target is open: the restart point.
 """
 
+from collections import deque
 from heapq import heappop, heappush
 from typing import NamedTuple
 
@@ -24,6 +25,7 @@ class Backlog:
 
     def __init__(self) -> None:
         self._waiting: dict[bytes, Mark] = {}
+        self._line: deque[bytes] = deque()
         self._taken: dict[bytes, Mark] = {}
         self._again: dict[bytes, Mark] = {}
         self._order: list[tuple[int, bytes]] = []
@@ -41,23 +43,27 @@ class Backlog:
         if stream in self._taken:
             self._again.setdefault(stream, mark)
         elif stream not in self._waiting:
-            self._waiting[stream] = mark
-            heappush(self._order, (mark.position, stream))
+            self._wait(stream, mark)
+
+    def _wait(self, stream: bytes, mark: Mark) -> None:
+        self._waiting[stream] = mark
+        self._line.append(stream)
+        heappush(self._order, (mark.position, stream))
 
     def take(self) -> tuple[bytes, Mark] | None:
         """The dossier that waits longest is now under way; None when nothing waits."""
-        for stream in self._waiting:
-            mark = self._taken[stream] = self._waiting.pop(stream)
-            return stream, mark
-        return None
+        if not self._line:
+            return None
+        stream = self._line.popleft()
+        mark = self._taken[stream] = self._waiting.pop(stream)
+        return stream, mark
 
     def settle(self, stream: bytes) -> None:
         """Its delivery has an outcome (confirmed, parked, nothing due); a change of meanwhile waits now."""
         del self._taken[stream]
         again = self._again.pop(stream, None)
         if again is not None:
-            self._waiting[stream] = again
-            heappush(self._order, (again.position, stream))
+            self._wait(stream, again)
 
     def oldest(self) -> Mark | None:
         """The open change with the lowest position."""

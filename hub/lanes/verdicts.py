@@ -68,7 +68,8 @@ class Verdicts:
     async def _confirm(self, attempt: Attempt) -> None:
         works = attempt.batch.works
         items = [self._scribe.item(work, work.segment, attempt.id) for work in works]
-        segments = [self._confirm_one(work) for work in works]
+        now = self._scribe.now()
+        segments = [self._confirm_one(work, now) for work in works]
         self._confirmations += 1
         await self._scribe.confirmed(
             segments, works, items, attempt_id=attempt.id, sent_at=attempt.sent_at, phrase=attempt.outcome.phrase
@@ -77,18 +78,18 @@ class Verdicts:
             if work.segments:
                 self._docket.enqueue(work)
 
-    def _confirm_one(self, work: Work) -> Segment:
+    def _confirm_one(self, work: Work, now: int) -> Segment:
         self._refresh(work)
         segment = work.confirm()
         work.sent = False
         if not work.segments:
-            self._done(work)
+            self._done(work, now)
         return segment
 
-    def _done(self, work: Work) -> None:
+    def _done(self, work: Work, now: int) -> None:
         self._docket.settle(work.stream)
         if work.mark.source not in {"", self._target.party}:
-            seconds = max(0, self._scribe.now() - work.mark.accepted_at) / 1_000_000
+            seconds = max(0, now - work.mark.accepted_at) / 1_000_000
             self._watcher.confirmed(work.mark.source, self._target.party, seconds)
 
     async def _fail(self, attempt: Attempt, move: Move) -> None:
@@ -142,7 +143,7 @@ class Verdicts:
             code = MISSING if work.due.known else "park.target_missing"
             await self.park(work, code, detail=",".join(wanting.missing))
         elif not work.segments:
-            self._done(work)
+            self._done(work, self._scribe.now())
         elif work.tries > 1:
             self._docket.postpone(self._circuit.later(work.tries), Batch((work,)))
         else:
@@ -221,6 +222,7 @@ class Verdicts:
             attempt_id = self._scribe.new_id()
             item = self._scribe.item(work, segment, attempt_id)
             work.confirm()
+            work.change(record=False, known=True, steps=work.due.steps)
             await self._note_learned(work, segment, item, attempt_id, phrase)
         else:
             work.change(known=True, steps=work.due.steps)

@@ -28,6 +28,9 @@ class Segment(msgspec.Struct, frozen=True, gc=False):
 
 def segments_of(renderings: Sequence[Rendering], most: int) -> tuple[Segment, ...]:
     """Cut renderings into segments of equal lane, at most ``most`` renderings each, order kept."""
+    if len(renderings) == 1:
+        only = renderings[0]
+        return (Segment(only.lane, only.service, only.updating, (only,), only.rows),)
     found: list[Segment] = []
     start = 0
     for end in range(1, len(renderings) + 1):
@@ -119,7 +122,8 @@ class Work:
             self.confirm_rows(segment.rows)
         else:
             self._know(self.due.picture.position, self.known.rows)
-            self.change(record=False, known=True, steps=self.due.steps)
+            if self.segments:
+                self.change(record=False, known=True, steps=self.due.steps)
         self.tries = 0
         return segment
 

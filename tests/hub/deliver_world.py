@@ -106,7 +106,7 @@ Fault = Literal["retry", "cut-before", "cut-after", "crash", "permanent"]
 class Desk:
     """The far end. ``plan`` holds faults for the next requests; ``poison`` names dossiers it never takes."""
 
-    def __init__(self, *, askable: bool = True, tells_rows: bool = True) -> None:
+    def __init__(self, *, askable: bool = True, tells_rows: bool = True, tells_record: bool = False) -> None:
         self.records: dict[str, str] = {}
         self.rows: dict[str, list[str]] = {}
         self.plan: deque[Fault | None] = deque()
@@ -115,6 +115,9 @@ class Desk:
         self.down = False
         self.askable = askable
         self.tells_rows = tells_rows
+        self.tells_record = tells_record
+        self.bodies: dict[str, bytes] = {}
+        self.digests: dict[str, list[bytes]] = {}
         self.batches: list[list[str]] = []
         self.asked: list[str] = []
         self.now_sending = 0
@@ -168,13 +171,15 @@ class Desk:
             self.rows.setdefault(rendering.code, []).append(json.loads(rendering.body)["row"])
         else:
             self.records[rendering.code] = json.loads(rendering.body)["subject"]
+            self.bodies[rendering.code] = rendering.body
 
     async def ask(self, code: str) -> Answer:
         self.asked.append(code)
         if not self.askable:
             return Answer(askable=False)
-        rows: tuple[bytes, ...] | None = () if self.tells_rows else None
-        return Answer(askable=True, known=code in self.records, rows=rows)
+        rows = tuple(self.digests.get(code, ())) if self.tells_rows else None
+        record = self.bodies.get(code, b"") if self.tells_record else b""
+        return Answer(askable=True, known=code in self.records, record=record, rows=rows)
 
     async def close(self) -> None:
         self.closed = True
@@ -253,6 +258,23 @@ class World:
             party=party, message=message, fact=fact, at_us=self.clock.now(), reason="not_authoritative"
         )
         self._place(Unit(events=(NewEvent(self.stream(code), event),)))
+
+    def assert_standing(self, code: str, through: int, party: str = TARGET) -> None:
+        """A message of the party proves that it holds the dossier as of ``through``."""
+        accepted = MessageAccepted(
+            message_id="ab" * 16,
+            party=party,
+            adapter="plain",
+            standard="plain",
+            edition="1",
+            service="record",
+            accepted_at=self.clock.now(),
+            body_bytes=2,
+            items=(AcceptedItem(index=0, stream=self.stream(code).hex(), state="echo", position=through),),
+        )
+        event = NewEvent(self.ledger.named_stream("party", party), accepted)
+        standing = Standing(stream=self.stream(code), target=party, through=through)
+        self._place(Unit(events=(event,), parts=(NewPart("glue", b"{}"),), standings=(standing,)))
 
     def stream(self, code: str) -> bytes:
         if code not in self.streams:

@@ -179,6 +179,51 @@ async def test_a_cut_before_the_target_took_it_is_asked_about_and_sent_without_d
     assert not event.items[0].doubt
 
 
+async def test_a_record_that_the_target_repeats_word_for_word_is_confirmed_by_asking(world: World) -> None:
+    desk = Desk(tells_record=True)
+    desk.plan.append("cut-after")
+    async with running(world.delivery(desk)) as delivery:
+        world.tell("A", "B")
+        await settled(world, delivery)
+    assert desk.batches == [["A", "B"]]
+    assert [event.phrase for event in world.events(SyncConfirmed)] == ["asked", "asked"]
+    assert world.confirmed() == {"A": 1, "B": 1}
+
+
+async def test_rows_that_the_target_tells_are_confirmed_and_only_the_others_are_sent(world: World) -> None:
+    desk = Desk()
+    async with running(world.delivery(desk)) as delivery:
+        world.tell("A")
+        await settled(world, delivery)
+        desk.plan.append("cut-before")
+        world.tell("A", subject="", rows=["một", "hai"])
+        steps = world.dossiers.state(world.stream("A")).picture().steps
+        desk.digests["A"] = [steps[0].digest]
+        desk.rows["A"] = ["một"]
+        await settled(world, delivery)
+    assert desk.rows == {"A": ["một", "hai"]}
+    standing = world.standing("A")
+    assert standing is not None
+    assert standing.rows == tuple(step.position for step in steps)
+
+
+async def test_what_the_target_asserts_meanwhile_confirms_a_delivery_we_did_not_learn_about(world: World) -> None:
+    desk = Desk(askable=False)
+    desk.plan.append("cut-after")
+    patience = Patience(first_s=0.05, longest_s=0.05)
+    limits = Limits(linger_s=0.0, circuit_after=1, patience=patience)
+    async with running(world.delivery(desk, limits=limits)) as delivery:
+        through = world.tell("A")
+        await until(lambda: bool(world.refusals()))
+        due = delivery.under_way(TARGET, world.stream("A"))
+        assert due is not None
+        assert due.picture.position == through
+        world.assert_standing("A", through)
+        await settled(world, delivery)
+    assert [event.phrase for event in world.events(SyncConfirmed)] == ["asserted"]
+    assert desk.batches == [["A"]]
+
+
 async def test_rows_cut_after_they_arrived_double_only_where_the_log_doubts(world: World) -> None:
     desk = Desk(tells_rows=False)
     async with running(world.delivery(desk)) as delivery:
