@@ -101,7 +101,7 @@ def full_fields(**changed: Any) -> dict[str, Any]:
         "extra": {"truongRiengMau": "giá trị mẫu"},
         "supplements": (
             Supplement(
-                id="BS1",
+                id="1",
                 requested_by="Cán bộ Mẫu",
                 request="Bổ sung bản mẫu",
                 requested_at=_moment(4),
