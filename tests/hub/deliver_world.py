@@ -15,7 +15,7 @@ from typing import Any, Literal
 from contracts.delivery import Outcome, Rendering, Unrenderable, Verdict
 from contracts.delivery import Standing as Answer
 from contracts.envelope import Envelope
-from contracts.facts import DossierSubmitted, ProcessingStepRecorded, Step
+from contracts.facts import AnyFact, DossierSubmitted, ProcessingStepRecorded, Step
 from contracts.moment import Moment
 from contracts.picture import Due, Picture
 from contracts.ports import Address, Profile, Source, Transport
@@ -59,6 +59,9 @@ class PlainFormat:
         self.batch_limit = batch_limit
         self.needs = needs
         self.breaks_on = ""
+
+    def for_profile(self, profile: Profile) -> "PlainFormat":
+        return self
 
     def mapping_hash(self) -> str:
         return "00" * 32
@@ -216,8 +219,7 @@ class World:
 
     def tell(self, *codes: str, subject: str = "Đề nghị mẫu", rows: Sequence[str] = (), party: str = SOURCE) -> int:
         """A message about these dossiers: a record where ``subject`` is given, and rows of progress."""
-        message = self.ledger.next_position()
-        facts: list[tuple[str, Any]] = []
+        facts: list[tuple[str, AnyFact]] = []
         for code in codes:
             if subject:
                 facts.append((code, DossierSubmitted(dossier=code, subject=subject)))
@@ -225,6 +227,11 @@ class World:
                 at = Moment(1_767_000_000_000_000 + 1_000_000 * self.told)
                 self.told += 1
                 facts.append((code, ProcessingStepRecorded(dossier=code, at=at, step=Step(content=content))))
+        return self.record(facts, party=party, codes=codes)
+
+    def record(self, facts: Sequence[tuple[str, AnyFact]], *, codes: Sequence[str], party: str = SOURCE) -> int:
+        """One message with these facts, as intake and decide would place it."""
+        message = self.ledger.next_position()
         items = [AcceptedItem(index=n, stream=self.stream(code).hex(), state="applied") for n, code in enumerate(codes)]
         accepted = MessageAccepted(
             message_id=f"{message:032x}",
