@@ -21,7 +21,7 @@ def attachments(items: Items, at: str, scene: Scene) -> tuple[Document, ...]:
         get = item.get
         place = f"{at}/{number}"
         number_of_sender = get("AttachmentId")
-        if flag(get("IsVerified"), _VERIFIED, scene) is False and not scene.losses:
+        if flag(get("IsVerified"), _VERIFIED, scene) is False:
             scene.lose("loss.not_carried", _VERIFIED)
         documents.append(
             Document(

@@ -7,6 +7,7 @@ Source: MSyncDocument and MDocumentTraces of OpenCPS, as under ``contracts/wire/
 
 import re
 import unicodedata
+from datetime import date
 from functools import cache, lru_cache
 from typing import Any, Final, cast
 
@@ -15,13 +16,12 @@ import msgspec
 from adapters.opencps import record, tables, traces
 from adapters.opencps.fields import EDITION, MEMBERS, RECORD, RECORD_FIELDS, SERVICES, STANDARD, TRACE, TRACE_FIELDS
 from adapters.opencps.values import Parked, Scene
-from contracts import catalog, strict_json
+from contracts import catalog, dates, strict_json
 from contracts.codetables import Agency
 from contracts.envelope import Envelope
 from contracts.errors import FieldError, MessageRefused, field_error
 from contracts.facts import AnyFact, State
 from contracts.identifiers import AgencyCode, DossierCode, ProcedureCode
-from contracts.moment import MICROS_PER_SECOND
 from contracts.ports import Profile
 from contracts.reading import ParkedRecord, Reading, Record, RefusedRecord, Span
 
@@ -30,14 +30,13 @@ INLINE_LIMIT: Final = 256
 """Inline files with more characters than this are kept apart from their record, under a key of their own."""
 
 CLOSED_MEANINGS: Final = ("refused", "withdrawn", "stopped")
-_RANDOM_NUMBER: Final = re.compile(r"-[0-9]{6}-[0-9]{5}$")
+_RANDOM_NUMBER: Final = re.compile(r"-[0-9]{6}-[1-9][0-9]{4}$")
 """Five digits where the rule has four: how one known sender makes up a code."""
 
 _COMBINING: Final = (b"\xcc", b"\xcd", b"\\u03")
 """First bytes of combining marks U+0300 to U+036F in UTF-8, and the start of their escapes in JSON."""
 
 _CODE_FAULT: Final[FieldError] = field_error("read.dossier_code", "/DocCode")
-_DAY_US: Final = 86_400 * MICROS_PER_SECOND
 
 
 class _Inline(msgspec.Struct):
@@ -65,7 +64,7 @@ def read(envelope: Envelope, profile: Profile) -> Reading:
     else:
         parts = strict_json.split_object(body)
         prefix = ""
-    reader = _Reader(service, prefix, scene_of(profile), envelope.received_at)
+    reader = _Reader(service, prefix, scene_of(profile))
     for index, raw in enumerate(parts.items):
         reader.take(index, raw, parts.spans[index])
     return Reading(
@@ -120,11 +119,10 @@ def _service(envelope: Envelope) -> str:
 class _Reader:
     """Takes the records of one message one by one."""
 
-    def __init__(self, service: str, prefix: str, scene: Scene, received_at: int) -> None:
+    def __init__(self, service: str, prefix: str, scene: Scene) -> None:
         self.service: Final = service
         self.prefix: Final = prefix
         self.scene: Final = scene
-        self.day: Final = received_at // _DAY_US
         self.contract: Final = _contract(service)
         self.known: Final = RECORD_FIELDS if service == RECORD else TRACE_FIELDS
         self.records: list[Record] = []
@@ -154,7 +152,7 @@ class _Reader:
             self._park(index, raw, span, missing, dossier)
         else:
             self._accept(index, raw, span, value, code, facts)
-        if self.service == RECORD and len(raw) > INLINE_LIMIT and b'"Base64"' in raw:
+        if self.service == RECORD and len(raw) > INLINE_LIMIT and b"Base64" in raw and _has_long_file(value):
             self.attachments.extend(inline_files(raw, span[0]))
 
     def _facts(self, value: dict[str, Any], code: DossierCode) -> tuple[AnyFact, ...]:
@@ -224,7 +222,7 @@ class _Reader:
             scene.warn("warn.number_for_string", "DocCode")
         if _RANDOM_NUMBER.search(code.text):
             scene.warn("warn.random_dossier_code", "DocCode")
-        if code.agency is not None and _is_retired(code.agency, self.day):
+        if code.agency is not None and code.day is not None and _was_retired(code.agency.top, code.day):
             scene.warn("warn.agency_retired", "DocCode")
         if _COMBINING[0] in raw or _COMBINING[1] in raw or _COMBINING[2] in raw:
             for name, text in value.items():
@@ -277,9 +275,21 @@ def inline_files(raw: bytes, start: int) -> list[Span]:
     return spans
 
 
+def _has_long_file(value: Any) -> bool:
+    """Whether any inline file of a decoded record is longer than ``INLINE_LIMIT``; unsure where it was not decoded."""
+    items = value.get("Attachments") if isinstance(value, dict) else True
+    if not isinstance(items, list):
+        return items is not None
+    for item in items:
+        content = item.get("Base64") if isinstance(item, dict) else None
+        if content.__class__ is str and len(content) > INLINE_LIMIT:
+            return True
+    return False
+
+
 def _code_text(value: Any) -> str:
     if isinstance(value, str):
-        return value
+        return value.strip()
     return str(value) if value.__class__ is int else ""
 
 
@@ -296,10 +306,12 @@ def _contract(service: str) -> catalog.Contract:
 
 
 @lru_cache(maxsize=4_096)
-def _is_retired(agency: AgencyCode, day: int) -> bool:
-    on_us = day * _DAY_US
-    row = agency.table_row(on_us)
-    return isinstance(row, Agency) and not row.valid_at(on_us)
+def _was_retired(top: str, day: date) -> bool:
+    """Whether an agency had ended before the day it gave out a code."""
+    row = AgencyCode(top).table_row()
+    if not isinstance(row, Agency) or row.valid_until_us is None:
+        return False
+    return dates.read_moment(day.strftime("%Y%m%d"), ("day",)).us >= row.valid_until_us
 
 
 @cache

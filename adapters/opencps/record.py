@@ -14,7 +14,7 @@ from msgspec import UNSET
 from adapters.opencps import tables
 from adapters.opencps.fields import KEPT, RECEPTION, SUBMISSION_TEXTS
 from adapters.opencps.lists import attachments, fees, papers, supplements
-from adapters.opencps.values import Parked, Scene, flag, moment, text, whole
+from adapters.opencps.values import Parked, Scene, flag, moment, text, whole, written
 from contracts.facts import (
     AnyFact,
     DossierReceived,
@@ -66,7 +66,7 @@ def facts_of(record: Mapping[str, Any], code: str, procedure: str, scene: Scene)
     if stated.received is not None and stated.state != "submitted":
         facts.append(_received(record, code, stated, scene))
     else:
-        _keep(record, RECEPTION, extra, scene)
+        _keep(record, RECEPTION, extra)
     facts.extend(_state_facts(record, code, stated, extra, scene))
     submitted = _submitted(record, code, procedure, stated, extra, scene)
     return (submitted, *facts)
@@ -172,11 +172,11 @@ def _state_facts(
         note = text(record.get("ReturnNote"), "ReturnNote", scene)
         facts.append(ResultHandedOver(dossier=code, at=at, returned_at=at or UNSET, return_info=note or UNSET))
     else:
-        _keep(record, ("ReturnNote",), extra, scene)
+        _keep(record, ("ReturnNote",), extra)
         if state != "finished" and stated.finished is not None:
-            _keep(record, ("SuccessDate",), extra, scene)
+            _keep(record, ("SuccessDate",), extra)
         if stated.closed is not None and state not in {"refused", "withdrawn", "stopped"}:
-            _keep(record, ("FinishedDate",), extra, scene)
+            _keep(record, ("FinishedDate",), extra)
     return facts
 
 
@@ -213,10 +213,10 @@ def _submitted(
         items = get(wire)
         if items:
             values[name] = read(items, wire, scene)
-    _keep(record, KEPT, extra, scene)
+    _keep(record, KEPT, extra)
     organ = get("OrganInchargeName")
     if organ and organ != get("ProcessingOrganName"):
-        _keep(record, ("OrganInchargeName",), extra, scene)
+        _keep(record, ("OrganInchargeName",), extra)
     _unknown(record, extra, scene)
     if extra:
         values["extra"] = extra
@@ -237,12 +237,12 @@ def _received(record: Mapping[str, Any], code: str, stated: Stated, scene: Scene
     )
 
 
-def _keep(record: Mapping[str, Any], names: tuple[str, ...], extra: dict[str, str], scene: Scene) -> None:
+def _keep(record: Mapping[str, Any], names: tuple[str, ...], extra: dict[str, str]) -> None:
     """Values that have no canonical place here are kept under their wire name: not applied, not lost."""
     for name in names:
         value = record.get(name)
         if value is not None and value != "":
-            kept = text(value, name, scene).strip()
+            kept = written(value)
             if kept:
                 extra[name] = kept
 
@@ -250,9 +250,9 @@ def _keep(record: Mapping[str, Any], names: tuple[str, ...], extra: dict[str, st
 def _unknown(record: Mapping[str, Any], extra: dict[str, str], scene: Scene) -> None:
     """Members outside the format: reported, and kept where they are single values."""
     for name in scene.unknown:
-        value = record[name]
-        if isinstance(value, str | int | float) and not isinstance(value, bool) and value != "":
-            extra[name] = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+        kept = written(record[name])
+        if kept:
+            extra[name] = kept
 
 
 _LISTS: Final = (

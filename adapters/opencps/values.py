@@ -22,6 +22,10 @@ _YEARS_BEFORE: Final = "00"
 """A year below 100: what 0000-00-00 becomes on its way through a calendar (0002-11-30)."""
 
 
+MOST_NOTES: Final = 50
+"""Notes and faults of one record are listed up to here: a record made to have a million stays cheap."""
+
+
 class Parked(Exception):  # not an error of the sender: a word of ours is missing
     """A code that no table knows: ``code`` is the reason, ``word`` the value as written."""
 
@@ -56,18 +60,22 @@ class Scene(msgspec.Struct):
         self.unknown = ()
 
     def warn(self, code: str, at: str) -> None:
-        """Note a doubt at a member, once."""
-        note = Note(code, "/" + at)
-        if note not in self.notes:
-            self.notes.append(note)
+        """Note a doubt at a member, once; of very many only the first."""
+        if len(self.notes) < MOST_NOTES:
+            note = Note(code, "/" + at)
+            if note not in self.notes:
+                self.notes.append(note)
 
     def lose(self, code: str, at: str) -> None:
-        """Declare what is not carried on."""
-        self.losses.append(Note(code, "/" + at))
+        """Declare what is not carried on, once."""
+        note = Note(code, "/" + at)
+        if note not in self.losses:
+            self.losses.append(note)
 
     def refuse(self, code: str, at: str) -> None:
-        """List a fault the sender must mend."""
-        self.errors.append(field_error(code, "/" + at, name=at.rpartition("/")[2]))
+        """List a fault the sender must mend; of very many only the first."""
+        if len(self.errors) < MOST_NOTES:
+            self.errors.append(field_error(code, "/" + at, name=at.rpartition("/")[2]))
 
 
 def text(value: Any, at: str, scene: Scene) -> str:
@@ -78,6 +86,15 @@ def text(value: Any, at: str, scene: Scene) -> str:
         return ""
     scene.warn("warn.number_for_string", at)
     return msgspec.json.encode(value).decode()
+
+
+def written(value: Any) -> str:
+    """A single value as it stands on the wire, for keeping; "" where it says nothing or is not single."""
+    if isinstance(value, str):
+        return value.strip()
+    if isinstance(value, int | float):
+        return msgspec.json.encode(value).decode()
+    return ""
 
 
 def flag(value: Any, at: str, scene: Scene) -> bool | None:
