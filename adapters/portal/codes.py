@@ -69,3 +69,11 @@ def digest() -> str:
     for name in _OWN:
         whole.update(f"{name} {codetables.load(name, PACKAGE).header.sha256}\n".encode())
     return whole.hexdigest()
+
+
+def hash_of(*parts: str) -> str:
+    """SHA-256 (hex) over texts, each with its length, so that no two lists of parts meet."""
+    whole = hashlib.sha256()
+    for part in parts:
+        whole.update(f"{len(part)}:{part}".encode())
+    return whole.hexdigest()

@@ -7,7 +7,7 @@ Source: QCVN 120:2019/BTTTT as reconstructed under ``contracts/wire/qcvn120``.
 
 from collections.abc import Mapping
 from copy import deepcopy
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -25,20 +25,23 @@ from adapters.portal.fields import (
     STANDARD,
 )
 from adapters.portal.packet import Opened, agency_of, is_updating, open_message
-from adapters.portal.values import Parked, Scene, text
+from adapters.portal.values import Parked, Scene, plain
 from adapters.portal.xmlform import record_of
 from contracts import catalog, codetables, dates, status, strict_json
 from contracts.envelope import Envelope
 from contracts.errors import FieldError, MessageRefused, field_error
-from contracts.facts import State
+from contracts.facts import AnyFact, State
 from contracts.identifiers import AgencyCode, DossierCode, ProcedureCode
+from contracts.moment import Moment
 from contracts.ports import Profile
-from contracts.reading import Note, ParkedRecord, Reading, Record, RefusedRecord, Span
+from contracts.reading import Note, ParkedRecord, Reading, Record, RefusedRecord
 
 VOLATILE: Final = (strict_json.FILE_URL_TIME,)
 _EXTENDED: Final = frozenset(EXTENDED_ONLY)
 _CORE: Final = {RECORD: ("MaHoSo", "MaTTHC", "TrangThaiHoSo"), PROGRESS: ("MaHoSo", "ThoiDiemXuLy", "TrangThai")}
+_MEMBERS: Final = tuple(MEMBERS.items())
 _HEAD: Final = frozenset(("session", "madonvi", "service", "isUpdating", "data"))
+_NEVER: Final = Moment(0)
 _RANDOM_DIGITS: Final = 5
 _RANDOM: Final = Note("warn.random_dossier_code", "/MaHoSo")
 _RETIRED: Final = Note("warn.agency_retired", "/MaHoSo")
@@ -51,7 +54,7 @@ def read(envelope: Envelope, profile: Profile) -> Reading:
     Raises ``MessageRefused`` as ``adapters.portal.packet.open_message`` and ``is_updating`` do.
     """
     opened = open_message(envelope)
-    reader = _Reader(opened, profile, updating=is_updating(opened, envelope))
+    reader = _Reader(opened, profile, updating=is_updating(opened, envelope), body=envelope.body)
     for index in range(len(opened.items)):
         reader.take(index)
     if opened.service == PROGRESS:
@@ -92,91 +95,105 @@ def recognise(body: bytes, content_type: str) -> str:
 class _Reader:
     """Reads the records of one message one after the other and keeps what became of each."""
 
-    def __init__(self, opened: Opened, profile: Profile, *, updating: bool | None) -> None:
+    def __init__(self, opened: Opened, profile: Profile, *, updating: bool | None, body: bytes) -> None:
         self.records: list[Record] = []
         self.refused: list[RefusedRecord] = []
         self.parked: list[ParkedRecord] = []
         self.extended = False
         self._opened = opened
         self._service = opened.service
+        self._contract = _contract(opened.service)
         self._statuses = profile.statuses
         self._updating = updating
         self._is_row = opened.service == PROGRESS
         self._fields = PROGRESS_FIELDS if self._is_row else RECORD_FIELDS
+        self._status_field = _STATUS_FIELD[opened.service]
         self._rows: list[suspicion.Row | None] = []
+        root = opened.root
+        self._xml_valid = root is not None and self._contract.is_valid_xml(root)
+        self._volatile = b"t=" in body
+        self._marks = suspicion.may_hold_marks(body)
         self._scene = Scene(
             zone=profile.date_zone,
-            xml=opened.root is not None,
-            statuses=profile.statuses,
+            xml=root is not None,
             code_lists=_code_lists(profile.options.get("applicant_types", "")),
         )
-        root = opened.root
-        self._xml_valid = root is not None and _contract(self._service, extended=True).is_valid_xml(root)
 
     def take(self, index: int) -> None:
         """Read one record; whatever is wrong with it stays with it."""
-        scene = self._scene
-        scene.begin()
-        raw = self._opened.items[index]
-        span = self._opened.spans[index]
-        word = ""
-        row: suspicion.Row | None = None
+        self._scene.begin()
+        members: Any = None
         try:
-            members = self._members(index, raw)
-            word = _dossier_word(members)
-            row = self._understand(index, span, raw, members)
+            members = self._members(index)
+            self._understand(index, members)
         except MessageRefused as refusal:
             errors = tuple(self._placed(index, error) for error in refusal.errors)
-            self.refused.append(RefusedRecord(index=index, span=span, errors=errors, dossier=word))
+            span = self._opened.spans[index]
+            self.refused.append(RefusedRecord(index=index, span=span, errors=errors, dossier=_dossier_word(members)))
         except Parked as parked:
-            self.parked.append(
-                ParkedRecord(
-                    index=index,
-                    span=span,
-                    dossier=word,
-                    code=parked.code,
-                    path="/" + parked.wire,
-                    word=parked.word,
-                    service=self._service,
-                    material=strict_json.strip_volatile(raw, VOLATILE),
-                    code_scope=DossierCode.parse(word).scope,
-                    row=self._is_row,
-                )
-            )
-        if self._is_row:
-            self._rows.append(row)
+            self._park(index, _dossier_word(members), parked)
+        if self._is_row and len(self._rows) == index:
+            self._rows.append(None)
 
-    def _members(self, index: int, raw: bytes) -> dict[str, Any]:
+    def _park(self, index: int, word: str, parked: Parked) -> None:
+        self.parked.append(
+            ParkedRecord(
+                index=index,
+                span=self._opened.spans[index],
+                dossier=word,
+                code=parked.code,
+                path="/" + parked.wire,
+                word=parked.word,
+                service=self._service,
+                material=self._material(index),
+                code_scope=DossierCode.parse(word).scope,
+                row=self._is_row,
+            )
+        )
+
+    def _material(self, index: int) -> bytes:
+        raw = self._opened.items[index]
+        return strict_json.strip_volatile(raw, VOLATILE) if self._volatile else raw
+
+    def _members(self, index: int) -> Any:
         elements = self._opened.elements
-        members = record_of(elements[index]) if elements is not None else strict_json.decode(raw)
-        if not isinstance(members, dict):
+        members = record_of(elements[index]) if elements is not None else strict_json.decode(self._opened.items[index])
+        if members.__class__ is not dict:
             raise MessageRefused("read.type", name=self._service)
         return members
 
-    def _understand(self, index: int, span: Span, raw: bytes, members: dict[str, Any]) -> suspicion.Row | None:
+    def _understand(self, index: int, members: dict[str, Any]) -> None:
         scene = self._scene
-        code = self._check(index, members)
+        self._check(index, members)
+        texts = plain(members, "", self._fields, scene)
+        word = texts["MaHoSo"]
+        try:
+            code = DossierCode.parse(word)
+        except ValueError:
+            error = field_error("read.dossier_code", "/MaHoSo")
+            raise MessageRefused(error.code, errors=(error,)) from None
+        name = word.strip()
         if code.agency is not None:
             _check_agency(code, scene)
-        word = text(members[_STATUS_FIELD[self._service]], _STATUS_FIELD[self._service], scene).strip()
-        state = _state(word, self._statuses, _STATUS_FIELD[self._service])
-        name = code.text.strip()
-        facts: tuple[Any, ...]
+        state = _state(texts[self._status_field], self._statuses, self._status_field)
+        facts: tuple[AnyFact, ...]
         aliases: tuple[str, ...] = ()
         if self._is_row:
-            facts = (rows.fact_of(members, name, state, word, scene),)
+            facts = (rows.fact_of(texts, name, state, texts[self._status_field].strip(), scene),)
         else:
-            facts, aliases = self._snapshot(members, name, code, state)
-        suspicion.of_text(raw, members, scene)
+            facts = self._snapshot(texts, name, state)
+            aliases = _aliases(texts, code, scene)
+        if self._marks:
+            suspicion.of_text(members, scene)
         if scene.errors:
             raise MessageRefused(scene.errors[0].code, errors=tuple(scene.errors))
         self.records.append(
             Record(
                 index=index,
-                span=span,
+                span=self._opened.spans[index],
                 dossier=name,
                 facts=facts,
-                material=strict_json.strip_volatile(raw, VOLATILE) if b"t=" in raw else raw,
+                material=self._material(index),
                 service=self._service,
                 row=self._is_row,
                 updating=self._updating,
@@ -186,69 +203,55 @@ class _Reader:
                 warnings=tuple(scene.notes),
             )
         )
-        if not self._is_row:
-            return None
-        fact = facts[0]
-        return suspicion.Row(dossier=code.key, state=state, at=fact.at, started=fact.step.started_at)
+        if self._is_row:
+            self._rows.append(suspicion.Row(dossier=code.key, state=state, at=facts[0].at or _NEVER))
 
-    def _snapshot(
-        self, members: dict[str, Any], name: str, code: DossierCode, state: State
-    ) -> tuple[tuple[Any, ...], tuple[str, ...]]:
+    def _snapshot(self, texts: Mapping[str, Any], name: str, state: State) -> tuple[AnyFact, ...]:
         scene = self._scene
-        try:
-            procedure = ProcedureCode.parse(members["MaTTHC"])
-        except ValueError:
+        procedure, suffix = _procedure(texts["MaTTHC"])
+        if not procedure:
             scene.refuse("read.pattern", "MaTTHC")
-            procedure = ProcedureCode("")
-        if procedure.suffix:
+        if suffix:
             scene.warn("warn.procedure_suffix", "MaTTHC")
-        if not self.extended and not _EXTENDED.isdisjoint(members):
+        if not self.extended and not _EXTENDED.isdisjoint(texts):
             self.extended = True
-        suspicion.of_record(members, state, scene)
-        facts = record.facts_of(members, name, procedure.bare, state, scene)
-        return facts, _aliases(members, code, scene)
+        suspicion.of_record(texts, state, scene)
+        return record.facts_of(texts, name, procedure, state, scene)
 
-    def _check(self, index: int, members: dict[str, Any]) -> DossierCode:
-        """The contract, the core fields and the unknown ones; a record that breaks the contract goes no further."""
+    def _check(self, index: int, members: dict[str, Any]) -> None:
+        """The contract, then the unknown fields; a record that breaks the contract goes no further."""
+        scene = self._scene
+        if not self._xml_valid and self._opened.elements is not None:
+            self._explain(members, _xml_faults(self._contract, self._opened, self._opened.elements[index]))
+        elif self._opened.elements is None and not self._contract.is_valid_json(members):
+            self._explain(members, self._contract.json_errors(members))
+        if not members.keys() <= self._fields:
+            scene.unknown = tuple(name for name in members if name not in self._fields)
+            scene.notes.extend(Note("warn.unknown_field", "/" + name) for name in scene.unknown)
+        if self._is_row:
+            return
+        for name, known in _MEMBERS:
+            items = members.get(name)
+            if items is None:
+                continue
+            if items.__class__ is not list:
+                members[name] = None  # "" and white space state no list
+                continue
+            for item in items:
+                if not item.keys() <= known:
+                    _note_unknown(name, item, known, scene)
+
+    def _explain(self, members: dict[str, Any], found: tuple[FieldError, ...]) -> None:
+        """Refuse a record with every fault; a core field that says nothing is *missing*, whatever rule it broke."""
         scene = self._scene
         for name in _CORE[self._service]:
             value = members.get(name)
             if value is None or (value.__class__ is str and not value.strip()):
                 scene.refuse("read.missing", name)
-        found = self._faults(index, members)
-        if found or scene.errors:
-            missing = {error.path for error in scene.errors}
-            faults = (*scene.errors, *(error for error in found if error.path not in missing))
+        missing = {error.path for error in scene.errors}
+        faults = (*scene.errors, *(error for error in found if error.path not in missing))
+        if faults:
             raise MessageRefused(faults[0].code, errors=faults)
-        if not members.keys() <= self._fields:
-            scene.unknown = tuple(name for name in members if name not in self._fields)
-            scene.notes.extend(Note("warn.unknown_field", "/" + name) for name in scene.unknown)
-        for name, known in MEMBERS.items():
-            items = members.get(name)
-            if items:
-                for place, item in enumerate(items):
-                    if not item.keys() <= known:
-                        scene.notes.extend(
-                            Note("warn.unknown_field", f"/{name}/{place}/{member}")
-                            for member in item
-                            if member not in known
-                        )
-        try:
-            return DossierCode.parse(text(members["MaHoSo"], "MaHoSo", scene))
-        except ValueError:
-            error = field_error("read.dossier_code", "/MaHoSo")
-            raise MessageRefused(error.code, errors=(error,)) from None
-
-    def _faults(self, index: int, members: dict[str, Any]) -> tuple[FieldError, ...]:
-        """What the contract finds. A valid XML document is done with; in another, the record itself is explained."""
-        if self._xml_valid:
-            return ()
-        extended = self._is_row or not _EXTENDED.isdisjoint(members)
-        contract = _contract(self._service, extended=extended)
-        if not contract.is_valid_json(members):
-            return contract.json_errors(members)
-        elements = self._opened.elements
-        return _xml_faults(contract, self._opened, elements[index]) if elements is not None else ()
 
     def _placed(self, index: int, error: FieldError) -> FieldError:
         """A record's fault with its place in the whole message: JSON Pointer, or XPath with the line."""
@@ -256,7 +259,7 @@ class _Reader:
         if opened.elements is None:
             return msgspec.structs.replace(error, path=f"{opened.prefix}{index}{error.path}")
         steps = (f"/item[{int(part) + 1}]" if part.isdigit() else f"/{part}" for part in error.path.split("/")[1:])
-        line = error.line or opened.elements[index].sourceline or 0
+        line = error.line or _line(opened.elements[index])
         return msgspec.structs.replace(error, path=f"{opened.prefix}[{index + 1}]{''.join(steps)}", line=line)
 
     def compare_rows(self) -> None:
@@ -270,8 +273,25 @@ class _Reader:
 
 
 @cache
-def _contract(service: str, *, extended: bool) -> catalog.Contract:
-    return catalog.get(STANDARD, service, "extended" if extended else "2019")
+def _contract(service: str) -> catalog.Contract:
+    """The extended edition: a superset, so whatever is valid as 2019 is valid here and the other way round."""
+    return catalog.get(STANDARD, service, "extended")
+
+
+@lru_cache(maxsize=4_096)
+def _procedure(text: str) -> tuple[str, str]:
+    """The bare procedure code and its suffix; "" where it is none."""
+    try:
+        code = ProcedureCode.parse(text)
+    except ValueError:
+        return "", ""
+    return code.bare, code.suffix
+
+
+def _note_unknown(name: str, item: dict[str, Any], known: frozenset[str], scene: Scene) -> None:
+    for member in item:
+        if member not in known:
+            scene.warn("warn.unknown_field", f"{name}/{member}")
 
 
 @cache
@@ -283,6 +303,10 @@ def _code_lists(dialect: str) -> tuple[tuple[str, str, Mapping[str, str]], ...]:
     )
 
 
+def _line(element: Any) -> int:
+    return element.sourceline or 1
+
+
 def _xml_faults(contract: catalog.Contract, opened: Opened, element: etree._Element) -> tuple[FieldError, ...]:
     """The faults of one record of a document that is not valid as a whole, with paths that start at the record."""
     alone = etree.Element(opened.service)
@@ -290,7 +314,7 @@ def _xml_faults(contract: catalog.Contract, opened: Opened, element: etree._Elem
     if contract.is_valid_xml(alone):
         return ()
     top = f"/{opened.service}/data/{element.tag}"
-    before = (element.sourceline or 1) - 1
+    before = _line(element) - 1
     return tuple(
         msgspec.structs.replace(error, path=error.path.removeprefix(top), line=error.line + before if error.line else 0)
         for error in contract.xml_errors(etree.tostring(alone))
@@ -299,6 +323,7 @@ def _xml_faults(contract: catalog.Contract, opened: Opened, element: etree._Elem
 
 def _state(word: str, statuses: Mapping[str, State], wire: str) -> State:
     """The business state of a status code: the party's own table first, then the standard's ten."""
+    word = word.strip()
     if word in statuses:
         return statuses[word]
     try:
@@ -308,24 +333,22 @@ def _state(word: str, statuses: Mapping[str, State], wire: str) -> State:
 
 
 @cache
-def _top_is_known(top: str) -> bool:
-    return not isinstance(AgencyCode(top).table_row(), codetables.Unknown)
+def _top(top: str) -> codetables.Agency | None:
+    found = AgencyCode(top).table_row()
+    return None if isinstance(found, codetables.Unknown) else found
 
 
 def _check_agency(code: DossierCode, scene: Scene) -> None:
     """The agency a national code names must be in the table; a number of five digits is one sender's random one."""
-    agency = code.agency
-    if agency is None:
-        return
-    if not _top_is_known(agency.top):
-        raise Parked("park.agency_unmapped", "MaHoSo", agency.top)
+    top = _top(code.key[:3])
+    if top is None:
+        raise Parked("park.agency_unmapped", "MaHoSo", code.key[:3])
     number = code.key.rpartition("-")[2]
     if len(number) == _RANDOM_DIGITS and number[0] != "0":
         scene.notes.append(_RANDOM)
-    row = agency.table_row()
-    if isinstance(row, codetables.Agency) and row.valid_until_us is not None and code.day is not None:
+    if top.valid_until_us is not None and code.day is not None:
         issued = dates.read_moment(code.day.strftime("%Y%m%d"))
-        if issued.us >= row.valid_until_us:
+        if issued.us >= top.valid_until_us:
             scene.notes.append(_RETIRED)
 
 
@@ -334,8 +357,10 @@ def _aliases(members: Mapping[str, Any], code: DossierCode, scene: Scene) -> tup
 
     A receipt number of any other form is a value and no alias: such numbers start again every year.
     """
-    found: list[str] = []
     receipt = members.get("SoBienNhan")
+    if not receipt and _RANDOM not in scene.notes:
+        return ()
+    found: list[str] = []
     words = [receipt] if receipt else []
     if _RANDOM in scene.notes:
         words.extend(fee.get("TenPhiLePhi") for fee in members.get("DanhSachLePhi") or ())
@@ -350,8 +375,8 @@ def _aliases(members: Mapping[str, Any], code: DossierCode, scene: Scene) -> tup
     return tuple(dict.fromkeys(found))
 
 
-def _dossier_word(members: Mapping[str, Any]) -> str:
-    value = members.get("MaHoSo")
+def _dossier_word(members: Any) -> str:
+    value = members.get("MaHoSo") if isinstance(members, dict) else None
     return str(value).strip()[:100] if isinstance(value, str | int) and not isinstance(value, bool) else ""
 
 

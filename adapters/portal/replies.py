@@ -53,6 +53,14 @@ def load() -> tuple[Row, ...]:
 ROWS: Final = load()
 
 
+_BY_ID: Final = {row.id: row for row in ROWS}
+
+
+def by_id(row: str) -> Row:
+    """A row by its name, for exchanges that end before there is a reply to classify."""
+    return _BY_ID[row]
+
+
 def fold(text: str) -> str:
     """Text as the table writes phrases: no diacritics, đ as d, lower case, single spaces."""
     plain = "".join(c for c in unicodedata.normalize("NFD", text) if not unicodedata.combining(c))
@@ -101,7 +109,7 @@ def _decode(body: bytes) -> tuple[dict[str, Any] | None, str]:
     start = body.lstrip()[:1]
     if start == b"<":
         try:
-            return dict(flat_texts(body)), ""
+            return flat_texts(body)[1], ""
         except MessageRefused:
             return None, ""
     try:

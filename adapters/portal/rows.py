@@ -1,9 +1,9 @@
 """One ``CapNhatTienDoHoSoMC`` row as one fact: the state it names, at the time it names, with the step itself."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from adapters.portal.values import Scene, moment, text
+from adapters.portal.values import Scene, moment
 from contracts.facts import (
     AnyFact,
     DossierReceived,
@@ -20,7 +20,7 @@ from contracts.facts import (
     SupplementRequested,
 )
 
-FACT_OF: Final[dict[str, type[AnyFact]]] = {
+FACT_OF: Final[dict[str, Callable[..., AnyFact]]] = {
     "submitted": DossierSubmitted,
     "received": DossierReceived,
     "refused": DossierRefused,
@@ -35,13 +35,13 @@ FACT_OF: Final[dict[str, type[AnyFact]]] = {
 
 
 def fact_of(row: Mapping[str, Any], code: str, state: State, word: str, scene: Scene) -> AnyFact:
-    """The fact a row states; its faults are left with ``scene``. ``word`` is the row's own status code."""
+    """The fact a row states; its faults are left with ``scene``. ``row`` holds texts only; ``word`` is its code."""
     get = row.get
     step = Step(
-        officer=text(get("NguoiXuLy"), "NguoiXuLy", scene),
-        title=text(get("ChucDanh"), "ChucDanh", scene),
-        department=text(get("PhongBanXuLy"), "PhongBanXuLy", scene),
-        content=text(get("NoiDungXuLy"), "NoiDungXuLy", scene),
+        officer=get("NguoiXuLy") or "",
+        title=get("ChucDanh") or "",
+        department=get("PhongBanXuLy") or "",
+        content=get("NoiDungXuLy") or "",
         started_at=moment(get("NgayBatDau"), "NgayBatDau", scene),
         due_at=moment(get("NgayKetThucTheoQuyDinh"), "NgayKetThucTheoQuyDinh", scene),
         word=word,

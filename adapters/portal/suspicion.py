@@ -23,13 +23,11 @@ _PAPER_LENGTHS: Final = frozenset((9, 12))
 _PLACEHOLDERS: Final = frozenset(
     ("không", "không có", "chưa có", "chưa cập nhật", "n/a", "null", "none", "test", "...", ".", "-", "trống")
 )
-_CUT_FROM: Final = {"TrichYeuHoSo": 990, "NguoiXuLy": 45}
-"""Where senders cut a text and put three dots: near the limit of the field."""
+_CUT_FROM: Final = 990
+"""Where one sender cuts the subject and puts three dots: near the limit of the field."""
+_LONGEST_PLACEHOLDER: Final = 15
 
 _TIMES: Final = ("NgayTiepNhan", "NgayHenTra", "NgayKetThucXuLy", "NgayTra")
-
-_NOT_NFC: Final = (b"\xcc", b"\xcd", b"\\u03")
-"""First bytes of combining marks U+0300 to U+036F in UTF-8, and the start of their escapes in JSON."""
 
 _PHONE_IN_FAX: Final = Note("warn.phone_in_fax", "/Fax")
 _ACCOUNT: Final = Note("warn.identity_as_account", "/MaDoiTuong")
@@ -48,26 +46,16 @@ _MANY: Final = 2
 
 
 def of_record(record: Mapping[str, Any], state: State, scene: Scene) -> None:
-    """Note the habits one dossier record shows."""
+    """Note the habits one dossier record shows. ``record`` holds texts and lists only (``values.plain``)."""
     get = record.get
     notes = scene.notes
-    fax = get("Fax")
-    if fax and (fax == get("SoDienThoai") or _is_mobile(fax)):
-        notes.append(_PHONE_IN_FAX)
     account = get("MaDoiTuong")
-    if account and account.__class__ is str and len(account) in _PAPER_LENGTHS and account.isdigit():
-        notes.append(_ACCOUNT)
-    number = get("SoGiayToChuHoSo")
-    if number and is_fake_number(number):
-        notes.append(_FAKE_OWNER)
-    papers = get("DinhDanhCHS")
-    if papers and any(is_fake_number(paper.get("SoDinhDanh")) for paper in papers):
-        notes.append(_FAKE_PAPER)
+    _owner(record, account, notes)
     subject = get("TrichYeuHoSo")
-    if subject and subject.__class__ is str:
-        if subject[-1] in ".…" and _is_cut(subject, "TrichYeuHoSo"):
+    if subject:
+        if subject[-1] in ".…" and len(subject) >= _CUT_FROM and subject.endswith(("...", "…")):
             notes.append(_CUT)
-        if len(subject) < 15 and subject.strip().casefold() in _PLACEHOLDERS:  # noqa: PLR2004  # longest placeholder
+        if len(subject) <= _LONGEST_PLACEHOLDER and subject.strip().casefold() in _PLACEHOLDERS:
             notes.append(_PLACEHOLDER)
     received = get("NgayTiepNhan")
     if get("KenhThucHien") == "2":
@@ -77,11 +65,34 @@ def of_record(record: Mapping[str, Any], state: State, scene: Scene) -> None:
             notes.append(_HARD_PLACE)
     if state in {"finished", "handed_over"}:
         _finished(record, state, notes)
-    if received.__class__ is str and received[8:10] <= "06":
-        times = [time for name in _TIMES if (time := get(name)) and time.__class__ is str]
-        if dates.looks_twelve_hour(times):
-            notes.append(_TWELVE_HOUR)
-    _lists(get("DanhSachLePhi"), get("TaiLieuNop"), get("DanhSachGiayToKetQua"), notes)
+    if received and received[8:10] <= "06" and dates.looks_twelve_hour([get(name) or "" for name in _TIMES]):
+        notes.append(_TWELVE_HOUR)
+    fees = get("DanhSachLePhi")
+    if fees and fees[0].get("LoaiPhiLePhi") == "1" and all(_is_hard_coded(fee) for fee in fees):
+        notes.append(_HARD_FEES)
+    documents = get("TaiLieuNop")
+    if documents:
+        _documents(documents, get("DanhSachGiayToKetQua"), notes)
+
+
+def _owner(record: Mapping[str, Any], account: str | None, notes: list[Note]) -> None:
+    get = record.get
+    fax = get("Fax")
+    if fax and (fax == get("SoDienThoai") or _is_mobile(fax)):
+        notes.append(_PHONE_IN_FAX)
+    if account and len(account) in _PAPER_LENGTHS and account.isdigit():
+        notes.append(_ACCOUNT)
+    if is_fake_number(get("SoGiayToChuHoSo")):
+        notes.append(_FAKE_OWNER)
+    for paper in get("DinhDanhCHS") or ():
+        number = paper.get("SoDinhDanh")
+        if number.__class__ is str and is_fake_number(number):
+            notes.append(_FAKE_PAPER)
+            break
+
+
+def _is_hard_coded(fee: Mapping[str, Any]) -> bool:
+    return fee.get("MaPhiLePhi") == "1" and fee.get("HinhThucThu") == "1" and fee.get("LoaiPhiLePhi") == "1"
 
 
 def _finished(record: Mapping[str, Any], state: State, notes: list[Note]) -> None:
@@ -93,49 +104,43 @@ def _finished(record: Mapping[str, Any], state: State, notes: list[Note]) -> Non
         notes.append(_REWRITTEN)
 
 
-def _lists(fees: Any, documents: Any, results: Any, notes: list[Note]) -> None:
-    if fees and all(
-        fee.get("MaPhiLePhi") == "1" and fee.get("HinhThucThu") == "1" and fee.get("LoaiPhiLePhi") == "1"
-        for fee in fees
-    ):
-        notes.append(_HARD_FEES)
-    if not documents:
-        return
+def _documents(documents: list[dict[str, Any]], results: list[dict[str, Any]] | None, notes: list[Note]) -> None:
     if len(documents) >= _MANY and all(
         one.get("DuocSoHoa") == "1" and one.get("DuocLayTuKhoDMQG") == "1" for one in documents
     ):
         notes.append(_HARD_DOCUMENTS)
     if results:
-        handed_in = {
-            stable_url(url) for one in documents if isinstance(url := one.get("DuongDanTaiTepTin"), str) and url
-        }
+        urls = (one.get("DuongDanTaiTepTin") for one in documents)
+        handed_in = {stable_url(url) for url in urls if isinstance(url, str) and url}
         first = results[0].get("DuongDanTepTinKetQua")
         if isinstance(first, str) and stable_url(first) in handed_in:
             notes.append(_BORROWED_RESULT)
 
 
-def is_fake_number(number: Any) -> bool:
+def is_fake_number(number: str | None) -> bool:
     """Whether an identity number is one that systems invent: one digit repeated, zeros and a last digit, a count-up."""
-    if not isinstance(number, str) or not number.isdigit():
+    if number in _FAKE_NUMBERS:
+        return True
+    # All the others repeat a digit from the second to the fifth place.
+    if not number or number[1:4] != number[2:5] or not number.isdigit():
         return False
-    return len(number.lstrip("0")) <= 1 or number.count(number[0]) == len(number) or number in _FAKE_NUMBERS
+    return len(number.lstrip("0")) <= 1 or number.count(number[0]) == len(number)
 
 
-def _is_mobile(number: Any) -> bool:
-    if not isinstance(number, str) or not number.startswith(_MOBILE_STARTS):
+def _is_mobile(number: str) -> bool:
+    if not number.startswith(_MOBILE_STARTS):
         return False
     digits = number.replace(" ", "").replace(".", "").removeprefix("+")
     return digits.isdigit() and len(digits) in _MOBILE_LENGTHS and len(digits) - number.startswith("+84") >= 10  # noqa: PLR2004  # digits of a mobile number
 
 
-def _is_cut(text: str, field: str) -> bool:
-    return len(text) >= _CUT_FROM[field] and text.endswith(("...", "…"))
+def may_hold_marks(body: bytes) -> bool:
+    """Whether a message may hold combining marks at all: one look at its bytes spares a look at every text."""
+    return b"\xcc" in body or b"\xcd" in body or b"\\" in body or b"&#" in body
 
 
-def of_text(raw: bytes, record: Mapping[str, Any], scene: Scene) -> None:
-    """Note texts that are not in Unicode NFC, by field; the bytes tell cheaply that there are none."""
-    if not (_NOT_NFC[0] in raw or _NOT_NFC[1] in raw or _NOT_NFC[2] in raw or b"&#" in raw):
-        return
+def of_text(record: Mapping[str, Any], scene: Scene) -> None:
+    """Note texts that are not in Unicode NFC, by field."""
     for name, value in record.items():
         if not unicodedata.is_normalized("NFC", value if isinstance(value, str) else str(value)):
             scene.warn("warn.not_nfc", name)
@@ -150,7 +155,6 @@ class Row(msgspec.Struct, frozen=True):
     dossier: str
     state: State
     at: Moment
-    started: Moment | None
 
 
 _INVENTED: Final = Note("warn.invented_step", "")

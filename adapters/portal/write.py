@@ -204,7 +204,7 @@ def write(due: Due, profile: Profile) -> tuple[Rendering, ...] | Unrenderable:
         carried = project(due.picture, profile)
         missing = _missing(carried, due.picture.state, profile)
         if missing:
-            return Unrenderable(code=due.code, missing=missing)
+            return Unrenderable(code="park.missing_for_target", missing=missing)
         record = record_members(due.code, carried, profile)
         renderings.append(
             Rendering(

@@ -5,7 +5,7 @@ are ``data/HoSo`` (progress ``data/TienDo``), list members ``X/item``, no namesp
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from lxml import etree
@@ -27,12 +27,10 @@ def record_of(element: etree._Element) -> dict[str, Any]:
     members: dict[str, Any] = {}
     for child in element:
         name = child.tag
-        if not isinstance(name, str):
-            continue  # comments and processing instructions say nothing
         if name in members:
             raise MessageRefused("read.duplicate_key", name[:80], name=name[:80])
         if name in LISTS or name in _ANSWER_LISTS:
-            members[name] = [record_of(item) for item in child if isinstance(item.tag, str)]
+            members[name] = [record_of(item) for item in child]
         elif len(child):
             members[name] = record_of(child)
         else:
@@ -40,15 +38,22 @@ def record_of(element: etree._Element) -> dict[str, Any]:
     return members
 
 
-def flat_texts(body: bytes) -> Iterator[tuple[str, Any]]:
-    """The members of a small document's root, for replies and calls without records."""
-    yield from record_of(strict_xml.parse(body)).items()
+def flat_texts(body: bytes) -> tuple[str, dict[str, Any]]:
+    """The root's name and its members, for replies and calls; records are left out (``data`` is there, empty).
+
+    Raises ``MessageRefused`` as ``strict_xml.parse`` does.
+    """
+    root = strict_xml.parse(body)
+    data = root.find("data")
+    if data is not None:
+        data.clear()
+    return root.tag, record_of(root)
 
 
-def encode(tag: str, members: Mapping[str, Any]) -> bytes:
-    """Members as the element ``tag``, in their order. What XML 1.0 can not hold becomes U+FFFD (``unfit`` tells)."""
+def encode(tag: str, value: Mapping[str, Any] | str) -> bytes:
+    """A value as the element ``tag``, members in their order; what XML 1.0 can not hold becomes U+FFFD (``unfit``)."""
     parts: list[str] = []
-    _write(parts, tag, members)
+    _write(parts, tag, value)
     return "".join(parts).encode()
 
 
