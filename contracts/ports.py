@@ -268,6 +268,10 @@ class Adapter(Protocol):
     batch_limit: int
     """Most records one request may carry (1 where the format has no arrays)."""
 
+    def for_profile(self, profile: Profile) -> "Adapter":
+        """The adapter as agreed with one party: the profile MAY change ``batch_limit``. Itself where it does not."""
+        ...
+
     def mapping_hash(self) -> str:
         """SHA-256 (hex) over the mapping: code version and tables. Stored with every delivery."""
         ...

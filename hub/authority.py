@@ -43,8 +43,9 @@ Domain: TypeAlias = Literal[
 ]
 """applicant: what the applicant does later (supplements, withdraws), told by the origin or the holder."""
 
-Ground: TypeAlias = Literal["", "owner", "gap"]
-""""" the ordinary ground · owner: by configuration · gap: only values that the origin left open."""
+Ground: TypeAlias = Literal["", "owner", "gap", "agreed"]
+""""" the ordinary ground · owner: by configuration · gap: only values that the origin left open · agreed: it owns
+nothing of this but says what stands already, so that it is known to know it."""
 
 DOMAINS: Final[Mapping[type[Fact], Domain]] = {
     DossierSubmitted: "submission",

@@ -95,13 +95,13 @@ class Judge:
                 changed, row = {}, False
             self._question_fact(fact, changed, reason, then.state, moves=True, row=row)
         else:
-            moves = self._changes_holder(fact, then) if type(fact) is DossierTransferred else moves
+            moves = self._changes_holder(fact, context.party, then) if type(fact) is DossierTransferred else moves
             self._record_fact(fact, changed, ground=ground, moves=moves, row=row)
 
-    def _changes_holder(self, fact: DossierTransferred, then: DossierState) -> bool:
+    def _changes_holder(self, fact: DossierTransferred, by: Party, then: DossierState) -> bool:
         """A transfer inside one party's own agencies, or to one nobody here speaks for, leaves the holder in place."""
         to = self._context.authority.party_of(fact.processing_agency_code or "")
-        return to not in {"", then.holder, self._context.party.id}
+        return to not in {"", then.holder, by.id}
 
     def _question_foreign(
         self, fact: Fact, changed: Mapping[str, Any], then: DossierState, *, moves: bool, row: bool
@@ -109,15 +109,15 @@ class Judge:
         """The sender does not own this: where it agrees with the dossier note that it knows, else question it."""
         agreed = {name: value for name, value in changed.items() if same_value(then.values.get(name), value)}
         disputed = {name: value for name, value in changed.items() if name not in agreed}
-        agrees = moves and claim_of(fact) == then.state
         row = row and fact.step is not None
+        agrees = moves and not row and claim_of(fact) == then.state
         silent = not changed and not moves
         if disputed or row or silent or (moves and not agrees):
             disputes = moves and not agrees
             self._question_fact(fact, disputed, "not_authoritative", then.state, moves=disputes or silent, row=row)
             row = False
         if agreed or agrees:
-            self._record_fact(fact, agreed, ground="", moves=agrees, row=row)
+            self._record_fact(fact, agreed, ground="agreed", moves=agrees, row=row)
 
     def _fill_gaps(self, fact: Fact, changed: Mapping[str, Any], then: DossierState, *, moves: bool, row: bool) -> None:
         """The holder may complete a submission where its origin stated nothing."""
@@ -187,17 +187,21 @@ class Judge:
             return
         if ground == "gap" and (claim or not then.stated_by_origin().isdisjoint(told_values(event.fact))):
             return
+        fact = event.fact
+        values_only = event.values_only
+        if type(fact) is DossierTransferred:
+            values_only = not self._changes_holder(fact, party, then)
         self._emit(
             FactRecorded(
                 party=event.party,
                 message=event.message,
-                fact=event.fact,
+                fact=fact,
                 at_us=event.at_us,
                 item=event.item,
                 at_assumed=event.at_assumed,
                 service=event.service,
                 settles=question.position,
-                values_only=event.values_only,
+                values_only=values_only,
                 authority=ground,
             )
         )

@@ -189,14 +189,25 @@ class DossierState:
             return
         if event.settles:
             self.open = [question for question in self.open if question.position != event.settles]
+        state = state_told(event)
+        if event.authority == "agreed":
+            return
+        if state and not legal(self.state, state):
+            # In this order it would have been questioned whole; a submission keeps its values.
+            if type(fact) is DossierSubmitted:
+                self._take_submission(told, event, fact)
+            return
         if not self._counts(event, fact):
             return
         self._take_values(told, event, fact)
         if fact.step is not None:
             self._take_step(told, event, fact.step)
-        state = state_told(event)
-        if state and state != self.state and legal(self.state, state):
+        if state and state != self.state:
             self._move(state, fact.at, event)
+
+    def _take_submission(self, told: Told, event: FactRecorded, fact: Fact) -> None:
+        self._counts(event, fact)
+        self._take_values(told, event, fact)
 
     def _counts(self, event: FactRecorded, fact: Fact) -> bool:
         """Whether the fact counts in its place: a party that does not hold the dossier there passes over."""

@@ -16,11 +16,13 @@ from aiohttp import web
 from contracts.errors import HubError, Misconfigured
 from hub.watch import oldest_timestamps
 from hub.wiring import Hub, cancel_and_wait
+from ledger.events import KeyAdded
 from monitoring.endpoint import LoopLag, operations_app
 from monitoring.logs import get_logger
 
 ENDPOINTS_FILE: Final = "endpoints.json"
 SOCKET_FILE: Final = "admin.sock"
+TRUST_FILE: Final = "trust.txt"
 _KEEP_ALIVE_S: Final = 75.0
 _OWNER_ONLY: Final = 0o600
 
@@ -48,10 +50,12 @@ class Serving:
         """
         hub, settings = self.hub, self.hub.settings.hub
         self._stop = asyncio.get_running_loop().create_future()
+        self._publish_trust()
         self._watch_levels()
         self._spawn("views", hub.views.run())
         self._spawn("feed", hub.feed.run())
-        self._spawn("delivery", hub.delivery.run())
+        if hub.delivery.targets:
+            self._spawn("delivery", hub.delivery.run())
         for puller in hub.pullers:
             self._spawn("pull", puller.run())
         self.ops_url = await self._listen(operations_app(hub.metrics, hub.health), settings.ops_host, settings.ops_port)
@@ -64,6 +68,11 @@ class Serving:
             ENDPOINTS_FILE, msgspec.json.encode({"base_url": self.base_url, "ops_url": self.ops_url})
         )
         self._log.info("ready", base_url=self.base_url, ops_url=self.ops_url, position=hub.ledger.committed)
+
+    def _publish_trust(self) -> None:
+        """The log's verifier keys, for whoever checks the log; not for whoever must distrust this machine."""
+        vkeys = [entry.event.vkey for entry in self.hub.ledger.read(0, 16) if isinstance(entry.event, KeyAdded)]
+        self.hub.world.files.write_durable(TRUST_FILE, "".join(f"log {vkey}\n" for vkey in vkeys).encode("ascii"))
 
     async def _listen(self, app: web.Application, host: str, port: int) -> str:
         runner = await self._runner(app)

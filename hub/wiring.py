@@ -255,7 +255,7 @@ def _targets(
             raise Misconfigured("config.invalid", "a route leads to it, but it has no base_url", name=f"party {name}")
         transport = HttpTransport(connections=settings.delivery.parallel_batches)
         transports.append(transport)
-        adapter = adapters[party.adapter]
+        adapter = adapters[party.adapter].for_profile(party.profile)
         remotes = tuple(
             adapter.remote(party.address, transport, party.profile) for _ in range(settings.delivery.parallel_batches)
         )

@@ -13,7 +13,7 @@ import msgspec
 from aiohttp import ClientSession
 
 from adapters import registry
-from adapters.sandbox.senders import LgspSender, Life, MapiSender, live
+from adapters.sandbox.senders import LgspSender, Life, MapiSender, Message, live
 from adapters.sandbox.stage import Stage
 
 _WIDTH: Final = 8
@@ -26,6 +26,8 @@ _STEPS: Final = (
     ("releasing", "Đã có kết quả"),
     ("done", "Trả kết quả cho công dân"),
 )
+_DUE: Final = timedelta(days=10)
+_RECORD_PATH: Final = "/opencps/Document/SyncDocument"
 _TRACE_PATH: Final = "/opencps/Document/UpdateDocumentTraces"
 _LOCAL: Final = timedelta(hours=7)
 
@@ -103,32 +105,14 @@ class Traffic:
         """The province works on what others handed it, as soon as its own system holds it."""
         own = self._stage.simulators["opencps"]
         while True:
-            waiting = [code for code in own.holdings() if code not in self._worked]
-            for code in waiting:
+            waiting = [(code, held) for code, held in own.holdings().items() if code not in self._worked]
+            for code, held in waiting:
                 self._worked[code] = None
-                for body in self._steps(code, len(self._worked)):
-                    await self._worker.send((_TRACE_PATH, body))
+                for message in _worked_on(code, held["fields"], len(self._worked)):
+                    await self._worker.send(message)
             if self._over.is_set() and not waiting:
                 return
             await asyncio.sleep(_LOOK_S)
-
-    def _steps(self, code: str, number: int) -> Iterator[bytes]:
-        now = datetime.now(UTC) + _LOCAL
-        for step, (word, said) in enumerate(_STEPS):
-            at = now + timedelta(milliseconds=step)
-            row = {
-                "DocumentId": 980_000_000 + number,
-                "DocCode": code,
-                "UserName": "Giàng A Mẫu",
-                "UserPosition": "Chuyên viên",
-                "DateCreated": f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1_000:03d}+0700",
-                "Comment": said,
-                "Status": 0,
-                "OrganizationInchargeIdLevel1": "000.21.44.H99",
-                "OrganizationInchargeName": "Uỷ ban nhân dân xã Mẫu Giang, tỉnh Mẫu",
-                "DossierStatus": word,
-            }
-            yield msgspec.json.encode(row)
 
     async def _reporting(self) -> None:
         while True:
@@ -139,6 +123,37 @@ class Traffic:
                     "portal": self._portal.tally.counts["sent"],
                 }
             )
+
+
+def _worked_on(code: str, held: Mapping[str, Any], number: int) -> Iterator[Message]:
+    """What a province tells of a dossier that somebody else handed it: taken in, worked on, finished, handed over."""
+    now = datetime.now(UTC) + _LOCAL
+    record = dict(held) | {"DocCode": code, "DateReceived": _printed(now), "DateAppointed": _printed(now + _DUE)}
+    for step, (word, said) in enumerate(_STEPS):
+        at = _printed(now + timedelta(milliseconds=step))
+        record |= {"DossierStatus": word, "Status": 2 if word == "releasing" else 1}
+        if word == "releasing":
+            record |= {"IsSuccess": True, "SuccessDate": at}
+        if word == "done":
+            record |= {"IsSuccess": False, "IsReturned": True, "ReturnedDate": at, "FinishedDate": at}
+        row = {
+            "DocumentId": 980_000_000 + number,
+            "DocCode": code,
+            "UserName": "Giàng A Mẫu",
+            "UserPosition": "Chuyên viên",
+            "DateCreated": at,
+            "Comment": said,
+            "Status": 0,
+            "OrganizationInchargeIdLevel1": "000.21.44.H99",
+            "OrganizationInchargeName": "Uỷ ban nhân dân xã Mẫu Giang, tỉnh Mẫu",
+            "DossierStatus": word,
+        }
+        yield _RECORD_PATH, msgspec.json.encode(record)
+        yield _TRACE_PATH, msgspec.json.encode(row)
+
+
+def _printed(at: datetime) -> str:
+    return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1_000:03d}+0700"
 
 
 def adapters_on_stage() -> tuple[str, ...]:

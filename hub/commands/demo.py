@@ -22,7 +22,6 @@ from hub.serving import Serving
 from hub.settings import Settings, load
 from hub.wiring import Hub, build, real_world
 from hub.world import DiskFiles, SystemEntropy
-from ledger.events import KeyAdded
 from monitoring import logs
 
 _SETTLE_S: Final = 120.0
@@ -76,7 +75,6 @@ async def _demo(plan: Plan, root: Path) -> int:
         serving = Serving(hub)
         await serving.start()
         scene.publish_credentials(files, hub.access.grants, senders["all"], serving.base_url)
-        files.write_durable("trust.txt", "".join(f"log {vkey}\n" for vkey in _vkeys(hub)).encode())
         try:
             return await _show(plan, serving, parties, senders, measured)
         finally:
@@ -137,11 +135,6 @@ def _print(result: Mapping[str, Any], findings: list[Finding]) -> None:
         say(f"  {name}: " + ", ".join(f"{kind} {number}" for kind, number in counts.items()))
     say(f"log: size {result['tree_size']}, root {result['root_hash']}")
     say("every party holds exactly what the log says" if result["ok"] else f"{len(findings)} differences")
-
-
-def _vkeys(hub: Hub) -> list[str]:
-    """The log's verifier keys, from the log's own first leaves."""
-    return [entry.event.vkey for entry in hub.ledger.read(0, 16) if isinstance(entry.event, KeyAdded)]
 
 
 def _routes(hub: Hub) -> list[Route]:

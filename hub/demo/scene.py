@@ -63,6 +63,8 @@ username = "{civil_status_user}"
 secret_file = "secrets/civil_status"
 pull = true
 pull_interval_s = 0.5
+[party.profile.options]
+arrays = "true"
 
 [[party]]
 id = "{portal}"

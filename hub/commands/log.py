@@ -1,0 +1,99 @@
+"""``lienthong log``: the signed log as it lies on disk, read beside a running hub. Never opens sealed content."""
+
+import sys
+import time
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from contracts.errors import MessageRefused, Misconfigured
+from hub.commands.locate import config_path
+from hub.commands.output import emit_json, emit_lines, emit_table, say
+from hub.commands.serve import directory_of
+from hub.serving import TRUST_FILE
+from hub.settings import load
+from ledger.inspect import LogFile
+from ledger.inspect import verify as verify_log
+
+_COLUMNS: Final = ("position", "recorded_at", "type", "source", "stream", "rev")
+_LAST: Final = 10
+_PAGE: Final = 1_000
+_LOOK_S: Final = 0.5
+EXIT_OK: Final = 0
+EXIT_VERIFICATION: Final = 3
+
+
+def _directory(config: str) -> str:
+    path = config_path(config)
+    directory = directory_of(load(path), path.parent)
+    if not (Path(directory) / "ledger.db").is_file():
+        raise Misconfigured("config.missing", "no log has begun here", name=f"{directory}/ledger.db")
+    return directory
+
+
+def tail(config: str, *, after: int, follow: bool, as_jsonl: bool) -> None:
+    """The newest leaves, and with ``follow`` those that come."""
+    with LogFile(_directory(config)) as log:
+        position = max(0, log.size() - _LAST) if after < 0 else after
+        while True:
+            lines = log.tail(position, _PAGE)
+            if lines:
+                rows = [msgspec.to_builtins(line) for line in lines]
+                emit_lines(rows) if as_jsonl else emit_table(
+                    ("position", "recorded_at", "type", "source", "stream", "rev"), rows
+                )
+                position = lines[-1].position
+            elif not follow:
+                return
+            else:
+                time.sleep(_LOOK_S)  # a command of its own, not the hub's loop
+
+
+def show(config: str, *, position: int, as_json: bool) -> None:
+    """One leaf."""
+    with LogFile(_directory(config)) as log:
+        entry = log.entry(position)
+    if entry is None:
+        raise MessageRefused("query.not_found")
+    if as_json:
+        emit_json(entry)
+    else:
+        emit_table(("member", "value"), [{"member": name, "value": value} for name, value in entry.items()])
+
+
+def checkpoint(config: str) -> None:
+    """The newest signed checkpoint, exactly as it was signed."""
+    with LogFile(_directory(config)) as log:
+        sys.stdout.write(log.checkpoint())
+
+
+def verify(config: str, *, start: int, end: int, as_json: bool) -> int:
+    """Recompute the whole log; findings outside ``start``…``end`` are left out of the report."""
+    directory = _directory(config)
+    result = verify_log(directory, _trusted(directory), _progress if sys.stderr.isatty() else None)
+    checks = [one for one in result["checks"] if _within(one, start, end)]
+    ok = all(one["ok"] for one in checks)
+    if as_json:
+        emit_json({"ok": ok, "checks": checks})
+    else:
+        emit_table(("check", "code", "ok", "position", "detail"), checks)
+        say("the log agrees with itself and with its signature" if ok else "THE LOG DOES NOT VERIFY")
+    return EXIT_OK if ok else EXIT_VERIFICATION
+
+
+def _trusted(directory: str) -> list[str]:
+    try:
+        lines = (Path(directory) / TRUST_FILE).read_text("ascii").splitlines()
+    except OSError as error:
+        raise Misconfigured("config.missing", "the log's verifier keys", name=TRUST_FILE) from error
+    return [line.split()[1] for line in lines if line.startswith("log ")]
+
+
+def _within(check: dict[str, Any], start: int, end: int) -> bool:
+    position = check.get("position")
+    return not position or (position >= start and (not end or position <= end))
+
+
+def _progress(done: int, size: int) -> None:
+    sys.stderr.write(f"\r  {done}/{size} leaves")
