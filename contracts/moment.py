@@ -32,7 +32,8 @@ class Moment(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 def rfc3339(us: int) -> str:
     """Print an instant as RFC 3339 UTC with exactly six fraction digits and ``Z``."""
     seconds, micros = divmod(us, MICROS_PER_SECOND)
-    return f"{(_EPOCH + timedelta(seconds=seconds)):%Y-%m-%dT%H:%M:%S}.{micros:06d}Z"
+    # isoformat is many times faster than strftime and pads the year
+    return f"{(_EPOCH + timedelta(seconds=seconds)).isoformat()[:19]}.{micros:06d}Z"
 
 
 def from_datetime(value: datetime) -> int:
