@@ -124,7 +124,7 @@ def agree(contract: Contract, document: etree._Element) -> None:
 
 @pytest.mark.parametrize("identity", JSON_CONTRACTS, ids="/".join)
 @given(data=st.data())
-@settings(max_examples=150, deadline=None)  # the first example compiles
+@settings(max_examples=80, deadline=None)  # the first example compiles
 def test_two_json_validators_agree_on_spoiled_records(identity: ContractId, data: st.DataObject) -> None:
     contract, record = catalog.get(*identity), mutated(data, identity, types=True)
 
@@ -136,7 +136,7 @@ def test_two_json_validators_agree_on_spoiled_records(identity: ContractId, data
 
 @pytest.mark.parametrize("identity", SECOND_OPINIONS, ids="/".join)
 @given(data=st.data())
-@settings(max_examples=150, deadline=None)  # the first example compiles
+@settings(max_examples=80, deadline=None)  # the first example compiles
 def test_the_xsd_agrees_with_the_json_schema_on_spoiled_records(identity: ContractId, data: st.DataObject) -> None:
     contract, record = catalog.get(*identity), mutated(data, identity, types=False)
     schema = slow_xsd(identity)
@@ -150,7 +150,7 @@ def test_the_xsd_agrees_with_the_json_schema_on_spoiled_records(identity: Contra
 
 @pytest.mark.parametrize("identity", XML_CONTRACTS, ids="/".join)
 @given(data=st.data())
-@settings(max_examples=100, deadline=None)  # the first example compiles
+@settings(max_examples=60, deadline=None)  # the first example compiles
 def test_two_xml_validators_agree_on_spoiled_documents(identity: ContractId, data: st.DataObject) -> None:
     contract = catalog.get(*identity)
     root = strict_xml.parse(data.draw(st.sampled_from(valid_documents(identity)), label="sample"))
