@@ -63,7 +63,7 @@ def test_an_older_version_is_lifted_step_by_step(monkeypatch: pytest.MonkeyPatch
         count: int
 
     monkeypatch.setitem(upcast._DECODERS, "made.up", (3, msgspec.json.Decoder(Newer)))
-    monkeypatch.setitem(upcast.STEPS, ("made.up", 1), lambda old: {"name": old["title"]})  # type: ignore[index]
-    monkeypatch.setitem(upcast.STEPS, ("made.up", 2), lambda old: {**old, "count": 1})  # type: ignore[index]
+    monkeypatch.setitem(upcast.STEPS, ("made.up", 1), lambda old: {"name": old["title"]})
+    monkeypatch.setitem(upcast.STEPS, ("made.up", 2), lambda old: {**old, "count": 1})
     assert upcast.decode("made.up", 1, b'{"title":"a"}') == Newer("a", 1)  # type: ignore[comparison-overlap]
     assert upcast.decode("made.up", 2, b'{"name":"b"}') == Newer("b", 1)  # type: ignore[comparison-overlap]
