@@ -235,16 +235,17 @@ def _missing(picture: Picture) -> tuple[str, ...]:
 
 
 def _document_told(item: Document) -> tuple[Any, ...]:
-    return (item.id, item.name, item.deleted, item.content_sha256)
+    """As the wire can tell it: an id that is no number stays behind, and so does the hash of a file not sent."""
+    return (item.id if _is_number(item.id) else "", item.name, item.deleted)
 
 
 def _fee_told(item: Fee) -> tuple[Any, ...]:
-    return (item.name, item.kind, item.amount)
+    return (item.name, item.kind if _is_number(item.kind) else "", _price(item.amount))
 
 
 def _round_told(item: Supplement) -> tuple[Any, ...]:
     return (
-        item.id,
+        item.id if _is_number(item.id) else "0",
         item.requested_by,
         item.request,
         _millis(item.requested_at),

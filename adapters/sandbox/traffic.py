@@ -21,7 +21,7 @@ _REPORT_S: Final = 0.5
 _LOOK_S: Final = 0.25
 _ENDLESS: Final = 1_000_000
 _STEPS: Final = (
-    ("receiving", "Tiếp nhận hồ sơ liên thông"),
+    ("new", "Tiếp nhận hồ sơ liên thông"),
     ("processing", "Phân công giải quyết"),
     ("releasing", "Đã có kết quả"),
     ("done", "Trả kết quả cho công dân"),
