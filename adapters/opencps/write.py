@@ -235,8 +235,8 @@ def _missing(picture: Picture) -> tuple[str, ...]:
 
 
 def _document_told(item: Document) -> tuple[Any, ...]:
-    """As the wire can tell it: an id that is no number stays behind, and so does the hash of a file not sent."""
-    return (item.id if _is_number(item.id) else "", item.name, item.deleted)
+    """As the wire can tell it: an id that is no number stays behind."""
+    return (item.id if _is_number(item.id) else "", item.name, item.deleted, item.content_sha256)
 
 
 def _fee_told(item: Fee) -> tuple[Any, ...]:
