@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Final, get_args
 
 from adapters.kit.samples import Sample, catalog_samples, expected_code, folder_samples
-from adapters.kit.specimen import full_fields, full_picture, picture_of
+from adapters.kit.specimen import foreign_fields, full_fields, full_picture, picture_of
 from adapters.transports.memory import Fault, MemoryTransport
 from contracts.delivery import Outcome, Rendering, Reply, Request, Standing, Unrenderable, Verdict
 from contracts.envelope import Envelope
@@ -239,6 +239,14 @@ class AdapterConformance:
             lost = {note.path for note in rendering.losses}
             for name in sorted(set(wanted) - lost - self.one_way):
                 _expect(again.get(name) == wanted[name], f"{name}: {wanted[name]!r} came back as {again.get(name)!r}")
+
+    def test_codes_of_other_formats_never_make_its_own_words_wrong(self) -> None:
+        """A code this format has no place for is left out and declared; the target must never refuse for it."""
+        for rendering in self._write(full_picture(fields=foreign_fields())):
+            envelope = None if rendering.rows else self.carrying(rendering)
+            if envelope is not None:
+                reading = self.adapter.read(envelope, self.profile)
+                _expect(not reading.refused, f"it refuses its own words: {reading.refused}")
 
     def _write(self, picture: Picture, *, known: bool = False) -> tuple[Rendering, ...]:
         written = self.adapter.write(_due(picture, known=known), self.profile)

@@ -118,6 +118,23 @@ def full_fields(**changed: Any) -> dict[str, Any]:
     return {**fields, **changed}
 
 
+def foreign_fields() -> dict[str, Any]:
+    """Every canonical value stated, with codes inside that only some other format knows."""
+    odd = "khác-99"
+    return full_fields(
+        procedure_code="9.999999.000.00.12.H99",
+        applicant_papers=(IdentityPaper(kind=odd, number="ABC/1-2"),),
+        documents=(Document(name="x", id=odd, component_code=odd, deleted=True),),
+        other_papers=(Paper(name="", kind=99),),
+        fees=(Fee(name="", code=odd, amount="15.000,00", collected_at=odd, kind=odd),),
+        supplements=(Supplement(id=odd), Supplement(id="")),
+        results=(Document(name="", id=odd, result_code=odd),),
+        connected_databases=(odd, ""),
+        return_method=odd,
+        extra={odd: odd, "NgayTiepNhan": odd},
+    )
+
+
 def full_picture(*, state: State = "processing", fields: Mapping[str, Any] | None = None) -> Picture:
     """A made-up dossier in ``state`` with two rows of progress; its values are ``fields``, else every one there is."""
     first = Step(officer="Cán bộ Mẫu", title="Chuyên viên", department="Một cửa tỉnh Mẫu", content="Tiếp nhận (mẫu)")

@@ -25,16 +25,22 @@ REGISTRIES = re.compile(
             "registry." + r"npmjs\.org",
             "proxy." + r"golang\.org",
             r"index\." + "crates",
-            "jfrog",
-            "artifactory",
-            "sonatype",
-            r"/nexus/",
+            "jfr" + "og",
+            "artifac" + "tory",
+            "sona" + "type",
+            "/nex" + "us/",
         ]
     )
 )
 MACHINE_PATHS = re.compile(
     "|".join(
-        [r"(?<![\w.])/wor" + r"k/", r"(?<![\w.])/roo" + r"t/", "/hom" + r"e/\w", "/User" + r"s/\w", r"\b[A-Z]:\\\w"]
+        [
+            r"(?<![\w.])/wor" + r"k/",
+            r"(?<![\w.])/roo" + r"t/",
+            "/hom" + r"e/\w",
+            "/User" + r"s/\w",
+            r"\b[C-E]:\\" + "(?:Users|Temp|work)",
+        ]
     )
 )
 UNFINISHED = re.compile(r"\b(?:TO" + r"DO|FIX" + r"ME|XX" + r"X|HA" + r"CK)\b")

@@ -12,9 +12,7 @@ class TestPortal(AdapterConformance):
     adapter = registry.get("portal")
 
     def carrying(self, rendering: Rendering) -> Envelope | None:
-        head = '{"session": "s", "madonvi": "000.00.00.H99", "isUpdating": "False", "service": "%s", "data": [' % (
-            rendering.service
-        )
+        head = f'{{"session": "s", "madonvi": "H99", "service": "{rendering.service}", "isUpdating": "False", "data": ['
         return self._envelope(rendering, head.encode() + rendering.body + b"]}")
 
     def _envelope(self, rendering: Rendering, body: bytes) -> Envelope:

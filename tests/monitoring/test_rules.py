@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from prometheus_client import generate_latest
 
 from monitoring.endpoint import runbooks
 from monitoring.metrics import PREFIX, Metrics
@@ -26,13 +27,13 @@ SECTIONS = (
 )
 
 
-def promtool(*arguments: str) -> subprocess.CompletedProcess[str]:
+def promtool(*arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
     """Run promtool; it is part of what the build machine has, and may be missing elsewhere."""
     if shutil.which("promtool") is None:
         if os.environ.get("CI") == "true":
             pytest.fail("promtool is expected on the build machine")
         pytest.skip("promtool is not installed (package prometheus)")
-    return subprocess.run(["promtool", *arguments], capture_output=True, text=True, check=False)
+    return subprocess.run(["promtool", *arguments], input=text, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: f"{alert['alert']}-{alert['labels']['severity']}")
@@ -88,6 +89,14 @@ def test_the_objective_of_the_rules_is_an_edge_of_the_histogram() -> None:
 
 def test_prometheus_accepts_the_rules_without_a_remark() -> None:
     done = promtool("check", "rules", "--lint=all", "--lint-fatal", str(RULES))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_prometheus_finds_nothing_to_mend_in_the_metrics() -> None:
+    metrics = Metrics()
+    for family in metrics.families.values():
+        family.at(*("x" for _ in family.labels))
+    done = promtool("check", "metrics", text=generate_latest(metrics.registry).decode())
     assert done.returncode == 0, done.stdout + done.stderr
 
 
