@@ -56,9 +56,9 @@ class Stated(msgspec.Struct, frozen=True):
 
 
 def facts_of(record: Mapping[str, Any], code: str, procedure: str, scene: Scene) -> tuple[AnyFact, ...]:
-    """What a record says, in the order it happened. Faults and doubts are left with ``scene``.
+    """What a record says, in the order it happened, the state it ends in last.
 
-    Raises ``Parked`` where a code or status word has no mapping.
+    Faults and doubts are left with ``scene``. Raises ``Parked`` where a code or status word has no mapping.
     """
     extra: dict[str, str] = {}
     stated = _stated(record, scene)
@@ -67,9 +67,11 @@ def facts_of(record: Mapping[str, Any], code: str, procedure: str, scene: Scene)
         facts.append(_received(record, code, stated, scene))
     else:
         _keep(record, RECEPTION, extra)
-    facts.extend(_state_facts(record, code, stated, extra, scene))
+    later = _state_facts(record, code, stated, extra, scene)
+    # A round of supplementing may end before reception, or with a new reception.
+    facts = [*later, *facts] if stated.state == "received" else [*facts, *later]
     submitted = _submitted(record, code, procedure, stated, extra, scene)
-    return (submitted, *facts)
+    return (*facts, submitted) if stated.state == "submitted" else (submitted, *facts)
 
 
 def state_of(record: Mapping[str, Any], scene: Scene) -> tuple[State, str]:
