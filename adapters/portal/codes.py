@@ -47,9 +47,9 @@ def _applicant_codes(dialect: str) -> dict[str, str]:
 def applicant_code(kind: str, dialect: str) -> str:
     """The dialect's code for an applicant type; one it has no code for goes as the nearest that it has."""
     codes = _applicant_codes(dialect)
-    while kind not in codes:
-        kind = _NEAREST.get(kind, "citizen")
-    return codes[kind]
+    while kind not in codes and kind in _NEAREST:
+        kind = _NEAREST[kind]
+    return codes.get(kind, "")
 
 
 def is_folded(kind: str, dialect: str) -> bool:

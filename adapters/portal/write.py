@@ -6,11 +6,12 @@ reads as "not stated", and what the portal must have is ``Unrenderable`` until s
 """
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
 
-from adapters.portal import codes
+from adapters.portal import codes, lists
 from adapters.portal.fields import (
     EDITION_2019,
     EXTENDED_ONLY,
@@ -24,96 +25,21 @@ from adapters.portal.fields import (
     SUBMISSION_FLAGS,
     SUBMISSION_TEXTS,
 )
+from adapters.portal.values import FLAGS
 from adapters.portal.xmlform import ROOTS, encode, unfit
 from contracts import dates, status
 from contracts.delivery import Rendering, Unrenderable
-from contracts.facts import Document, Fee, IdentityPaper, Paper, State, Supplement
-from contracts.moment import Moment
+from contracts.facts import State
+from contracts.identifiers import ProcedureCode
 from contracts.picture import Due, Picture, StepTaken
 from contracts.ports import Profile
 from contracts.reading import Note
 
 _json: Final = msgspec.json.Encoder().encode
+_MAX_SUBJECT: Final = 1000
+_MAX_OFFICER: Final = 50
+_LONG_OFFICER: Final = (Note(code="loss.not_carried", path="step.officer"),)
 _NEVER_WRITTEN: Final = frozenset(("receipt_number", "extra", "state"))
-
-
-def _date(value: Moment) -> str:
-    return dates.print_compact(value)
-
-
-def _papers_of_applicant(papers: tuple[IdentityPaper, ...]) -> list[dict[str, str]]:
-    return [{"LoaiDinhDanh": paper.kind, "SoDinhDanh": paper.number} for paper in papers]
-
-
-def _databases(codes: tuple[str, ...]) -> list[dict[str, str]]:
-    return [{"MaCSDL": code} for code in codes]
-
-
-def _documents(documents: tuple[Document, ...]) -> list[dict[str, str]]:
-    return [
-        {
-            "TepDinhKemId": document.id,
-            "TenTepDinhKem": document.name,
-            "IsDeleted": "True" if document.deleted else "False",
-            "MaThanhPhanHoSo": document.component_code,
-            "DuongDanTaiTepTin": document.url,
-            "DuocSoHoa": document.digitised,
-            "DuocTaiSuDung": document.reused,
-            "DuocLayTuKhoDMQG": document.from_personal_store,
-            "MaKetQuaThayThe": document.replaces_result_code,
-        }
-        for document in documents
-    ]
-
-
-def _results(results: tuple[Document, ...]) -> list[dict[str, str]]:
-    return [
-        {
-            "TenGiayTo": result.name,
-            "MaThanhPhanHoSo": result.component_code,
-            "GiayToId": result.id,
-            "DuongDanTepTinKetQua": result.url,
-            "MaGiayToKetQua": result.result_code,
-        }
-        for result in results
-    ]
-
-
-def _fees(fees: tuple[Fee, ...]) -> list[dict[str, str]]:
-    return [
-        {
-            "TenPhiLePhi": fee.name,
-            "MaPhiLePhi": fee.code,
-            "HinhThucThu": fee.collected_at,
-            "Gia": fee.amount,
-            "LoaiPhiLePhi": fee.kind,
-        }
-        for fee in fees
-    ]
-
-
-def _papers(papers: tuple[Paper, ...]) -> list[dict[str, str | int]]:
-    return [{"TenGiayTo": paper.name, "SoLuong": paper.copies, "LoaiGiayTo": paper.kind} for paper in papers]
-
-
-def _supplements(rounds: tuple[Supplement, ...]) -> list[dict[str, Any]]:
-    return [
-        {
-            "HoSoBoSungId": int(one.id) if one.id.isascii() and one.id.isdigit() else one.id,
-            "NguoiYeuCauBoSung": one.requested_by,
-            "NoiDungBoSung": one.request,
-            "NgayBoSung": _date(one.requested_at) if one.requested_at else "",
-            "NguoiTiepNhanBoSung": one.received_by,
-            "ThongTinTiepNhan": one.answer,
-            "NgayTiepNhanBoSung": _date(one.received_at) if one.received_at else "",
-            "TrangThaiBoSung": one.done,
-            "DanhSachGiayToBoSung": _papers(one.papers),
-            "DanhSachLePhiBoSung": _fees(one.fees),
-            "NgayHenTraTruoc": _date(one.due_before) if one.due_before else "",
-            "NgayHenTraMoi": _date(one.due_after) if one.due_after else "",
-        }
-        for one in rounds
-    ]
 
 
 _AS_IT_IS: Final[Callable[[Any], Any]] = str
@@ -126,13 +52,13 @@ _DATES: Final = (
     ("NgayTra", "returned_at"),
 )
 _LISTS: Final[tuple[tuple[str, str, Callable[[Any], Any]], ...]] = (
-    ("DinhDanhCHS", "applicant_papers", _papers_of_applicant),
-    ("DSKetNoiCSDL", "connected_databases", _databases),
-    ("TaiLieuNop", "documents", _documents),
-    ("DanhSachLePhi", "fees", _fees),
-    ("DanhSachTepDinhKemKhac", "other_papers", _papers),
-    ("DanhSachHoSoBoSung", "supplements", _supplements),
-    ("DanhSachGiayToKetQua", "results", _results),
+    ("DinhDanhCHS", "applicant_papers", lists.applicant_papers),
+    ("DSKetNoiCSDL", "connected_databases", lists.databases),
+    ("TaiLieuNop", "documents", lists.documents),
+    ("DanhSachLePhi", "fees", lists.fees),
+    ("DanhSachTepDinhKemKhac", "other_papers", lists.papers),
+    ("DanhSachHoSoBoSung", "supplements", lists.supplements),
+    ("DanhSachGiayToKetQua", "results", lists.results),
 )
 _TEXTS: Final = (*SUBMISSION_TEXTS, *SUBMISSION_FLAGS, *RECEPTION_TEXTS, ("ThongTinTra", "return_info"))
 
@@ -148,22 +74,40 @@ NAME_OF: Final[dict[str, str]] = {
 }
 """Wire name → canonical name, for every field of a record but the code itself."""
 
+
+@lru_cache(maxsize=4_096)
+def _procedure(code: str) -> str | None:
+    """The bare national code; a code that is none has no place on this wire."""
+    try:
+        return ProcedureCode.parse(code).bare
+    except ValueError:
+        return None
+
+
+def _subject(text: str) -> str | None:
+    return text if len(text) <= _MAX_SUBJECT else None
+
+
 _RENDER: Final[dict[str, Callable[[Any], Any]]] = {
-    "procedure_code": _AS_IT_IS,
-    "channel": codes.CHANNEL_CODES.__getitem__,
-    "submitted_through": codes.PLACE_CODES.__getitem__,
-    **{name: _AS_IT_IS for _, name in _TEXTS if name not in _NEVER_WRITTEN},
-    **{name: _date for _, name in _DATES},
+    "procedure_code": _procedure,
+    "subject": _subject,
+    "channel": codes.CHANNEL_CODES.get,
+    "submitted_through": codes.PLACE_CODES.get,
+    **{name: _AS_IT_IS for _, name in _TEXTS if name not in {*_NEVER_WRITTEN, "subject"}},
+    **{name: FLAGS.get for _, name in SUBMISSION_FLAGS},
+    **{name: lists.date for _, name in _DATES},
     **{name: render for _, name, render in _LISTS},
 }
 _FROM_EXTRA: Final = (
     *HOMELESS,
+    ("NgayTiepNhan", "received_at"),
     ("DonViXuLy", "processing_agency"),
     ("HinhThuc", "return_method"),
     ("NgayHenTra", "due_at"),
 )
 _ORDER: Final = tuple((wire, NAME_OF[wire]) for wire in (*EDITION_2019, *EXTENDED_ONLY) if wire != "MaHoSo")
 _ORDER_2019: Final = tuple((wire, NAME_OF[wire]) for wire in EDITION_2019 if wire != "MaHoSo")
+_DATE_NAMES: Final = frozenset(name for _, name in _DATES)
 _LIST_NAMES: Final = frozenset(name for _, name, _ in _LISTS)
 _NAMES_2019: Final = frozenset(name for _, name in _ORDER_2019)
 _LATER_MEMBERS: Final = frozenset(
@@ -180,20 +124,33 @@ def project(picture: Picture, profile: Profile) -> Mapping[str, Any]:
         if render is _AS_IT_IS:
             carried[name] = value
         elif render is not None and value:
-            carried[name] = render(value)
+            made = render(value)
+            if made is not None:
+                carried[name] = made
     applicant = fields.get("applicant_type")
     if applicant:
         carried["applicant_type"] = codes.applicant_code(applicant, profile.options.get("applicant_types", ""))
     extra = fields.get("extra")
     if extra:
-        for wire, name in _FROM_EXTRA:
-            if wire in extra and name not in carried:
-                carried[name] = extra[wire]
+        _take_extra(extra, carried)
     if picture.state:
         carried["state"] = status.portal_code(picture.state)
     if profile.options.get("edition") == "2019":
         return _as_2019(carried)
     return carried
+
+
+def _take_extra(extra: Mapping[str, str], carried: dict[str, Any]) -> None:
+    """Values the reader kept under their wire names, because they stood beside another state than their own."""
+    for wire, name in _FROM_EXTRA:
+        if wire in extra and name not in carried:
+            text = extra[wire]
+            if name in _DATE_NAMES:
+                try:
+                    text = dates.print_compact(dates.read_moment(text))
+                except ValueError:
+                    continue
+            carried[name] = text
 
 
 def write(due: Due, profile: Profile) -> tuple[Rendering, ...] | Unrenderable:
@@ -226,6 +183,7 @@ def write(due: Due, profile: Profile) -> tuple[Rendering, ...] | Unrenderable:
                 code=due.code,
                 body=encode(ROOTS[PROGRESS], row) if xml else _json(row),
                 rows=(step.position,),
+                losses=_LONG_OFFICER if len(step.step.officer) > _MAX_OFFICER else (),
             )
         )
     return tuple(renderings)
@@ -246,14 +204,14 @@ def row_members(code: str, taken: StepTaken) -> dict[str, Any]:
     step = taken.step
     return {
         "MaHoSo": code,
-        "NguoiXuLy": step.officer,
+        "NguoiXuLy": step.officer if len(step.officer) <= _MAX_OFFICER else "",
         "ChucDanh": step.title,
-        "ThoiDiemXuLy": dates.print_compact(taken.at),
+        "ThoiDiemXuLy": lists.date(taken.at),
         "PhongBanXuLy": step.department,
         "NoiDungXuLy": step.content,
         "TrangThai": status.portal_code(taken.state),
-        "NgayBatDau": _date(step.started_at) if step.started_at else "",
-        "NgayKetThucTheoQuyDinh": _date(step.due_at) if step.due_at else "",
+        "NgayBatDau": lists.date(step.started_at),
+        "NgayKetThucTheoQuyDinh": lists.date(step.due_at),
     }
 
 
@@ -283,6 +241,9 @@ def _losses(
     fields: Mapping[str, Any], carried: Mapping[str, Any], record: Mapping[str, Any], profile: Profile
 ) -> tuple[Note, ...]:
     losses = [codes.LOSSES[name] for name in fields if name not in carried and name in codes.LOSSES and fields[name]]
+    losses.extend(
+        codes.LOSSES[name] for name, whole in lists.IS_WHOLE.items() if name in carried and not whole(fields[name])
+    )
     kind = fields.get("applicant_type")
     if kind and codes.is_folded(kind, profile.options.get("applicant_types", "")):
         losses.append(codes.LOSSES["applicant_type"])
