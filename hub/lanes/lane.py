@@ -26,7 +26,8 @@ from hub.lanes.work import Batch, Work
 from ledger.events import FactRecorded, MessageAccepted, TransitionQuestioned
 from ledger.port import Entry, Ledger
 
-READ_SLICE: Final = 256
+READ_SLICE: Final = 64
+"""Entries read before the loop gets a turn: old ones are opened from the disk."""
 RENDER_SLICE: Final = 25
 """Dossiers rendered before the loop gets a turn: about a millisecond."""
 ASK_SLICE: Final = 32

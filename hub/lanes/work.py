@@ -120,6 +120,9 @@ class Work:
         segment, self.segments = self.segments[0], self.segments[1:]
         if segment.rows:
             self.confirm_rows(segment.rows)
+            if self.due.record and not self.segments:
+                # The format has no record beside its rows: with the last of them it knows the dossier as rendered.
+                self._know(self.due.picture.position, self.known.rows)
         else:
             self._know(self.due.picture.position, self.known.rows)
             if self.segments:

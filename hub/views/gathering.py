@@ -70,6 +70,7 @@ class Gathering:
 
     def _empty(self) -> None:
         self._touched: dict[bytes, None] = {}
+        self._dossiers_now: list[tuple[Any, ...]] = []
         self._codes: dict[tuple[str, bytes], str] = {}
         self._sync: dict[tuple[bytes, str], tuple[str, int, int, str]] = {}
         self._messages: list[tuple[Any, ...]] = []
@@ -90,11 +91,19 @@ class Gathering:
             if learn is not None:
                 learn(entry, event)
 
+    @property
+    def touched(self) -> tuple[bytes, ...]:
+        """The dossiers that changed; each is to be folded (``fold``) before ``take``."""
+        return tuple(self._touched)
+
+    def fold(self, stream: bytes) -> None:
+        """Take the dossier's row as it stands now."""
+        self._dossiers_now.append(self._dossier(stream))
+
     def take(self, origin: str) -> Sequence[Step]:
         """The statements with their rows, the position last; what was gathered is empty again."""
-        dossiers = [self._dossier(stream) for stream in self._touched]
         steps: list[Step] = [
-            (schema.PUT_DOSSIER, dossiers),
+            (schema.PUT_DOSSIER, self._dossiers_now),
             (schema.PUT_CODE, [(key[0], key[1], code) for key, code in self._codes.items()]),
             (schema.PUT_SYNC, [(*key, *value) for key, value in self._sync.items()]),
             (schema.PUT_MESSAGE, self._messages),

@@ -22,7 +22,9 @@ from ledger.events import MessageAccepted
 from ledger.port import Entry, Ledger
 from ledger.stores.views_store import ViewsStore
 
-READ_SLICE: Final = 64
+READ_SLICE: Final = 32
+FOLD_SLICE: Final = 16
+"""Dossiers folded before the loop gets a turn: a dossier that is not in memory is read from the log."""
 ROWS_SLICE: Final = 256
 """Rows in one transaction: about two milliseconds."""
 GATHER_S: Final = 0.1
@@ -103,15 +105,22 @@ class Views:
             entries = self._ledger.read(read, READ_SLICE)
             for entry in entries:
                 self._gathering.learn(entry)
-            read = entries[-1].position if entries else read
-            if self._gathering.rows >= ROWS_SLICE or (not entries and read > self.position):
-                self._write(read)
+                read = entry.position
+                if self._gathering.rows >= ROWS_SLICE:
+                    await self._write(read)
             if not entries:
+                if read > self.position:
+                    await self._write(read)
                 break
             await asyncio.sleep(0)
         return self.position
 
-    def _write(self, read: int) -> None:
+    async def _write(self, read: int) -> None:
+        for number, stream in enumerate(self._gathering.touched):
+            if number % FOLD_SLICE == 0:
+                await asyncio.sleep(0)
+            self._gathering.fold(stream)
+        await asyncio.sleep(0)
         self._store.write(self._gathering.take(self._origin))
         self.position = read
         waiting = []

@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from contracts.errors import Misconfigured
+from contracts.delivery import Verdict
+from contracts.errors import Misconfigured, Overloaded
 from contracts.ports import Profile
 from hub.deliver import Limits, Target
 from hub.lanes.backoff import Patience
 from ledger.events import SyncConfirmed, SyncParked, SyncRequeued
-from tests.hub.deliver_world import OTHER, TARGET, Desk, PlainFormat, World, running, settled, until
+from ledger.unit import Placed, Unit
+from tests.hub.deliver_world import OTHER, SOURCE, TARGET, Desk, PlainFormat, World, running, settled, until
 
 CODES = [f"H99.01-260101-{number:04d}" for number in range(100)]
 
@@ -345,6 +347,69 @@ async def test_a_slow_target_keeps_no_more_open_dossiers_than_the_high_water_mar
         desk.gate.set()
         await settled(world, delivery)
     assert len(desk.records) == 3000
+
+
+async def test_an_outcome_waits_for_room_in_the_ledger_and_nothing_is_sent_twice_meanwhile(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk, second = Desk(), Desk()
+    second.records, second.rows = desk.records, desk.rows
+    submit = world.ledger.submit
+    turned_away: list[Unit] = []
+
+    def crowded(unit: Unit) -> Placed:
+        if isinstance(unit.events[0].event, SyncConfirmed) and len(turned_away) < 3:
+            turned_away.append(unit)
+            raise Overloaded(retry_after_s=0.005)
+        return submit(unit)
+
+    async with running(world.delivery(desk, second)) as delivery:
+        monkeypatch.setattr(world.ledger, "submit", crowded)
+        world.tell("A", rows=["một"])
+        await until(lambda: len(turned_away) == 1)
+        world.tell("A", subject="mới")
+        await settled(world, delivery)
+    assert len(turned_away) == 3
+    assert desk.rows == {"A": ["một"]}
+    assert desk.records == {"A": "mới"}
+
+
+class Notes:
+    """A watcher that writes everything down."""
+
+    def __init__(self) -> None:
+        self.attempts: list[tuple[str, str, int]] = []
+        self.routes: list[tuple[str, str]] = []
+        self.seconds: list[float] = []
+        self.codes: list[tuple[str, str]] = []
+        self.faults: list[tuple[str, str, str]] = []
+
+    def attempted(self, target: str, verdict: Verdict, dossiers: int, seconds: float) -> None:
+        self.attempts.append((target, verdict, dossiers))
+
+    def confirmed(self, source: str, target: str, seconds: float) -> None:
+        self.routes.append((source, target))
+        self.seconds.append(seconds)
+
+    def parked(self, target: str, code: str) -> None:
+        self.codes.append((target, code))
+
+    def failed(self, target: str, stage: str, error: Exception) -> None:
+        self.faults.append((target, stage, type(error).__name__))
+
+
+async def test_operations_see_attempts_latencies_per_route_parked_dossiers_and_faults(world: World) -> None:
+    desk, format_, notes = Desk(), PlainFormat(), Notes()
+    desk.poison.add("B")
+    format_.breaks_on = "C"
+    async with running(world.delivery(desk, format_=format_, watcher=notes)) as delivery:
+        world.tell("A", "B", "C")
+        await settled(world, delivery)
+    assert notes.attempts == [(TARGET, "permanent", 2), (TARGET, "done", 1), (TARGET, "permanent", 1)]
+    assert notes.routes == [(SOURCE, TARGET)]
+    assert all(0 <= seconds < 60 for seconds in notes.seconds)
+    assert notes.codes == [(TARGET, "hub.internal"), (TARGET, "park.target_refused")]
+    assert notes.faults == [(TARGET, "render", "RuntimeError")]
 
 
 async def test_a_target_needs_a_remote_and_only_one_lane(world: World) -> None:
