@@ -240,6 +240,11 @@ class Feed:
                     break
         return found, read
 
+    def forget(self) -> None:
+        """Drop every encoded copy: after an erasure none may stay."""
+        self._shown.clear()
+        self._pieces.clear()
+
     # ── seeing ───────────────────────────────────────────────────────────────────────────────────
 
     def _see(self, entry: Entry, principal: Principal) -> _Seen | None:

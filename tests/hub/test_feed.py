@@ -118,6 +118,11 @@ async def test_an_event_is_encoded_once_for_all_who_see_the_same(world: World) -
     first, _ = feed.page(SENDER, 0, 10)
     second, _ = feed.page(SENDER, 0, 10)
     assert all(one is other for one, other in zip(first, second, strict=True))
+    assert feed.frames(SENDER, 0, 10)[0] is feed.frames(SENDER, 0, 10)[0]
+    feed.forget()
+    third, _ = feed.page(SENDER, 0, 10)
+    assert third == first
+    assert not any(one is other for one, other in zip(first, third, strict=True))
 
 
 async def test_waiting_ends_with_the_next_event_or_in_time(world: World) -> None:
