@@ -74,17 +74,41 @@ class _News:
 
     def take_row(self, fact: Fact) -> None:
         """A row of progress: its own time, known for ever by content."""
-        now = self.judge.now
         if fact.step is None:
-            if not any(told.event.fact == fact for told in now.told):
-                self.judge.judge(fact, told_values(fact), moves=claim_of(fact) != "", row=False)
+            self._take_rowless(fact)
             return
         position = self._row_position(fact)
         if not position:
             self.judge.judge(fact, told_values(fact), moves=claim_of(fact) != "", row=True)
-        elif any(told.position == position and told.event.party != self.context.party.id for told in now.told):
+        elif self._told_by_another(position):
             self.echoes += 1
             self.rows += (position,)
+
+    def _take_rowless(self, fact: Fact) -> None:
+        """A fact among rows that brings none: known by its time and what it states."""
+        if isinstance(fact, FactCorrected):
+            self.judge.correct(fact)
+        elif isinstance(fact, AliasLinked):
+            self.judge.link(fact)
+        elif fact.at is None:
+            self._take_stated(fact, moves=claim_of(fact) != "" and self._state_is_news(claim_of(fact)))
+        elif not self._told_at(fact):
+            self.judge.judge(fact, told_values(fact), moves=claim_of(fact) != "", row=False)
+
+    def _told_at(self, fact: Fact) -> bool:
+        """Whether the sender told just this of the same moment already, in one event or several."""
+        party, at_us = self.context.party.id, fact.at.us if fact.at is not None else 0
+        before: dict[str, Any] = {}
+        known = False
+        for told in self.judge.now.told:
+            if told.at_us == at_us and told.event.party == party and type(told.event.fact) is type(fact):
+                known = True
+                before.update(told_values(told.event.fact))
+        return known and all(same_value(before.get(name), value) for name, value in told_values(fact).items())
+
+    def _told_by_another(self, position: int) -> bool:
+        party = self.context.party.id
+        return any(told.position == position and told.event.party != party for told in self.judge.now.told)
 
     def _row_position(self, fact: Fact) -> int:
         """Where this row stands already; a row that somebody else was questioned for is not said yet."""

@@ -107,10 +107,14 @@ class Judge:
         self, fact: Fact, changed: Mapping[str, Any], then: DossierState, *, moves: bool, row: bool
     ) -> None:
         """The sender does not own this: where it agrees with the dossier note that it knows, else question it."""
-        agreed = {name: value for name, value in changed.items() if same_value(then.values.get(name), value)}
+        # Something told with a time of its own is not a restatement: it may count later, when its ground has come.
+        restated = self._time(fact)[1]
+        agreed = {
+            name: value for name, value in changed.items() if restated and same_value(then.values.get(name), value)
+        }
         disputed = {name: value for name, value in changed.items() if name not in agreed}
         row = row and fact.step is not None
-        agrees = moves and not row and claim_of(fact) == then.state
+        agrees = moves and restated and not row and claim_of(fact) == then.state
         silent = not changed and not moves
         if disputed or row or silent or (moves and not agrees):
             disputes = moves and not agrees
@@ -142,6 +146,9 @@ class Judge:
             and all(values.get(name) == text for name, text in wanted.items())
             and not any(name in values for name in fact.erased)
         ):
+            return False
+        last = self.now.last_by(self._context.party.id)
+        if last is not None and last.event.fact == fact:
             return False
         then = self.now.before(self._time(fact)[0], self._context.message)
         if all(self._may_correct(name, then) for name in (*fact.values, *fact.erased)):

@@ -35,8 +35,8 @@ class FactRecorded(Event, frozen=True, kw_only=True, omit_defaults=True):
     ``settles`` names the position of the ``TransitionQuestioned`` this event applies after all.
     ``values_only``: its values count, the state it usually leads to does not (the sender's record names another state).
     ``authority`` says on what ground where it is not the ordinary one: ``owner`` (configured), ``gap`` (the origin left
-    the value open). ``raced``: the party said this while a delivery to it through that position was under way, so which
-    of the two stands there now is not known.
+    the value open), ``agreed`` (not its to say, but it stands already). ``raced``: the party said this while a delivery
+    to it through that position was under way, so which of the two stands there now is not known.
     """
 
     TOPIC: ClassVar[str] = "dossier.fact"
