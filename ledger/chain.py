@@ -5,6 +5,7 @@ again from the bytes that the open transaction holds: a wrong bit in one stored 
 """
 
 from collections import deque
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import Final
 
@@ -98,6 +99,11 @@ class Chain:
             if head is not None:
                 self._heads[stream] = head
         return head
+
+    def heads_of(self, streams: Sequence[bytes]) -> dict[bytes, Head]:
+        """The newest placed events of several streams, asked for at once."""
+        found = {stream: self._heads[stream] for stream in streams if stream in self._heads}
+        return found | self.store.heads_of([stream for stream in streams if stream not in found])
 
     def place_heads(self, heads: dict[bytes, Head]) -> None:
         """Adopt the heads of a placed unit."""

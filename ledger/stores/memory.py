@@ -133,6 +133,10 @@ class MemoryStore:
         """See ``Store.head``."""
         return self._heads.get(stream)
 
+    def heads_of(self, streams: Sequence[bytes]) -> dict[bytes, Head]:
+        """See ``Store.heads_of``."""
+        return {stream: self._heads[stream] for stream in streams if stream in self._heads}
+
     def heads(self, after: bytes, limit: int) -> list[tuple[bytes, Head]]:
         """See ``Store.heads``."""
         return [(stream, self._heads[stream]) for stream in sorted(self._heads) if stream > after][:limit]

@@ -6,6 +6,7 @@ topic that names code is stored beside the leaf and only committed to, because c
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from hashlib import sha256
 from threading import Event, RLock
 from typing import Any, Final
@@ -36,7 +37,6 @@ from ledger.vault import SALT_BYTES
 
 LIBRARY_TYPE: Final = "library.event"
 """What a leaf calls an event whose topic is a path into code."""
-_NO_KEY: Final = 0
 
 
 class LedgerRecorder:
@@ -53,14 +53,6 @@ class LedgerRecorder:
         self._tracking = chain.store.tracking()
         last = chain.store.last_leaf()
         self._tr = leaf.recorded_us(last) if last is not None else 0
-        self._versions: dict[bytes, int] = {}
-
-    def _last_version(self, stream: bytes) -> int | None:
-        version = self._versions.get(stream)
-        if version is None:
-            newest = self._store.stream(stream, desc=True, limit=1)
-            version = newest[0].originator_version if newest else None
-        return version
 
     def _check_version(self, last: int | None, event: StoredEvent) -> None:
         version = event.originator_version
@@ -78,7 +70,7 @@ class LedgerRecorder:
                 raise OperationalError("the log stopped after a failed commit")
             if tracking is not None:
                 self._check_tracking(tracking)
-            batch, versions = self._place(events)
+            batch = self._place(events)
             if tracking is not None:
                 batch.tracking[tracking.application_name] = tracking.notification_id
             first = self._chain.committed + 1
@@ -88,27 +80,24 @@ class LedgerRecorder:
                 self._stopped = True
                 raise OperationalError("the outcome of this commit is unknown") from error
             self._chain.place_heads(batch.heads)
-            self._versions.update(versions)
             self._tracking.update(batch.tracking)
             return list(range(first, first + len(events)))
 
-    def _place(self, events: Sequence[StoredEvent]) -> tuple[Batch, dict[bytes, int]]:
+    def _place(self, events: Sequence[StoredEvent]) -> Batch:
         batch = Batch()
-        versions: dict[bytes, int] = {}
         self._tr = max(self._tr, self._clock.now())
         tr = rfc3339(self._tr)
-        for position, event in enumerate(events, self._chain.committed + 1):
-            if not isinstance(event.originator_id, UUID):
-                raise DataError("streams are named by UUIDs")
-            stream = event.originator_id.bytes
-            last = versions.get(stream)
-            self._check_version(self._last_version(stream) if last is None else last, event)
-            versions[stream] = event.originator_version
-            self._place_event(event, stream, position, tr, batch)
-        return batch, versions
+        streams = [_stream_of(event.originator_id) for event in events]
+        known = self._chain.heads_of(streams)
+        for position, (event, stream) in enumerate(zip(events, streams, strict=True), self._chain.committed + 1):
+            head = batch.heads.get(stream) or known.get(stream)
+            self._check_version(None if head is None else head[0], event)
+            self._place_event(event, stream, position, tr, head, batch)
+        return batch
 
-    def _place_event(self, event: StoredEvent, stream: bytes, position: int, tr: str, batch: Batch) -> None:
-        head: Head | None = batch.heads.get(stream) or self._chain.head(stream)
+    def _place_event(
+        self, event: StoredEvent, stream: bytes, position: int, tr: str, head: Head | None, batch: Batch
+    ) -> None:
         rev, prev = (0, leaf.NO_PREV) if head is None else (head[1] + 1, head[3].hex())
         salt = self._salts.take(SALT_BYTES)
         body = leaf.commit_to(leaf.BODY_PREFIX, salt, library_body(event.topic, event.state)).hex()
@@ -130,7 +119,7 @@ class LedgerRecorder:
         digest = sha256(b"\x00" + entry).digest()
         batch.events.append((position, stream, event.originator_version, event.topic, entry, event.state, salt))
         batch.hashes.append(digest)
-        batch.heads[stream] = (_NO_KEY, rev, position, digest)
+        batch.heads[stream] = (event.originator_version, rev, position, digest)
 
     def select_events(
         self,
@@ -142,10 +131,8 @@ class LedgerRecorder:
         limit: int | None = None,
     ) -> Sequence[StoredEvent]:
         """Events of one stream, see the library."""
-        if not isinstance(originator_id, UUID):
-            raise DataError("streams are named by UUIDs")
         with self._lock:
-            rows = self._store.stream(originator_id.bytes, gt=gt, lte=lte, desc=desc, limit=limit)
+            rows = self._store.stream(_stream_of(originator_id), gt=gt, lte=lte, desc=desc, limit=limit)
         return [
             StoredEvent(
                 originator_id=originator_id, originator_version=row.originator_version, topic=row.topic, state=row.state
@@ -169,6 +156,13 @@ class LedgerRecorder:
             self._store.close()
 
 
+def _stream_of(originator_id: UUID | str) -> bytes:
+    if not isinstance(originator_id, UUID):
+        raise DataError("streams are named by UUIDs")
+    return originator_id.bytes
+
+
+@lru_cache(1_024)
 def leaf_type(topic: str) -> str:
     """What the leaf calls an event of the library: its topic, unless that is a path into code."""
     plain = topic.isascii() and topic.replace("-", "").replace(".", "").isalnum() and topic == topic.lower()

@@ -10,12 +10,14 @@ from ledger.stores.schema import SCHEMA
 from ledger.stores.store import Batch, EventRow, Head, MessageRow
 
 _SLICE: Final = 2_000
+_MARKS: Final = 500
 _EVENT: Final = "position, originator_id, originator_version, topic, leaf, state, salt"
 PAGE_BYTES: Final = 8_192
 
 _UPSERT_HEAD: Final = (
     "INSERT INTO heads (stream, key_id, rev, position, hash) VALUES (?, ?, ?, ?, ?) "
-    "ON CONFLICT (stream) DO UPDATE SET rev = excluded.rev, position = excluded.position, hash = excluded.hash"
+    "ON CONFLICT (stream) DO UPDATE SET "
+    "key_id = excluded.key_id, rev = excluded.rev, position = excluded.position, hash = excluded.hash"
 )
 _UPSERT_STANDING: Final = (
     "INSERT INTO standings (stream, target, through, rows, parked) VALUES (?, ?, ?, ?, ?) "
@@ -146,6 +148,19 @@ class SqliteStore:
         """See ``Store.head``."""
         row: Head | None = self._row("SELECT key_id, rev, position, hash FROM heads WHERE stream = ?", (stream,))
         return row
+
+    def heads_of(self, streams: Sequence[bytes]) -> dict[bytes, Head]:
+        """See ``Store.heads_of``."""
+        found: dict[bytes, Head] = {}
+        for start in range(0, len(streams), _MARKS):
+            some = streams[start : start + _MARKS]
+            rows = self._rows(
+                "SELECT stream, key_id, rev, position, hash FROM heads "  # noqa: S608  # only marks
+                f"WHERE stream IN ({','.join('?' * len(some))})",
+                tuple(some),
+            )
+            found.update((row[0], row[1:]) for row in rows)
+        return found
 
     def heads(self, after: bytes, limit: int) -> list[tuple[bytes, Head]]:
         """See ``Store.heads``."""

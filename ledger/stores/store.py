@@ -4,7 +4,10 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol, TypeAlias
 
 Head: TypeAlias = tuple[int, int, int, bytes]
-"""The newest event of a stream: (data key id, rev, position, leaf hash)."""
+"""The newest event of a stream: (data key id, rev, position, leaf hash).
+
+Streams of library applications have no data key; the first number is then their newest originator version.
+"""
 
 
 class EventRow(NamedTuple):
@@ -121,6 +124,10 @@ class Store(Protocol):
 
     def head(self, stream: bytes) -> Head | None:
         """The committed head of a stream."""
+        ...
+
+    def heads_of(self, streams: Sequence[bytes]) -> dict[bytes, Head]:
+        """The committed heads of several streams at once; a stream without events is missing."""
         ...
 
     def heads(self, after: bytes, limit: int) -> list[tuple[bytes, Head]]:

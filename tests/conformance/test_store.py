@@ -71,6 +71,8 @@ def test_events_are_read_by_position_and_by_stream(store: Store) -> None:
     assert [row.originator_version for row in store.stream(A, gt=1, lte=2)] == [2]
     assert [row.originator_version for row in store.stream(A, desc=True, limit=2)] == [3, 2]
     assert store.head(A) == (7, 2, 4, HASH)
+    assert store.heads_of([B, bytes(16), A]) == {A: (7, 2, 4, HASH), B: (7, 1, 5, HASH)}
+    assert store.heads_of([]) == {}
     assert store.heads(b"", 1) == [(A, (7, 2, 4, HASH))]
     assert store.heads(A, 10) == [(B, (7, 1, 5, HASH))]
     assert store.leaf(4) == b"leaf 4"
