@@ -235,8 +235,8 @@ def _missing(picture: Picture) -> tuple[str, ...]:
 
 
 def _document_told(item: Document) -> tuple[Any, ...]:
-    """As the wire can tell it: an id that is no number stays behind."""
-    return (item.id if _is_number(item.id) else "", item.name, item.deleted, item.content_sha256)
+    """As the wire can tell it: an id that is no number and the hash of a file that is not sent stay behind."""
+    return (item.id if _is_number(item.id) else "", item.name, item.deleted)
 
 
 def _fee_told(item: Fee) -> tuple[Any, ...]:
@@ -362,7 +362,10 @@ def _losses(picture: Picture, carried: Mapping[str, Any], profile: Profile) -> t
     losses = [
         _LOSSES[name]
         for name, value in fields.items()
-        if value and name not in carried and name in _LOSSES and not (name == "refused_at" and "closed_at" in carried)
+        if value
+        and name not in carried
+        and name in _LOSSES
+        and not (name == "refused_at" and picture.state == "refused")
     ]
     kind = fields.get("applicant_type")
     if kind and tables.is_folded(kind):
