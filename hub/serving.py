@@ -14,6 +14,7 @@ import msgspec
 from aiohttp import web
 
 from contracts.errors import HubError, Misconfigured
+from hub.governance import record_start
 from hub.watch import oldest_timestamps
 from hub.wiring import Hub, cancel_and_wait
 from ledger.events import KeyAdded
@@ -23,6 +24,7 @@ from monitoring.logs import get_logger
 ENDPOINTS_FILE: Final = "endpoints.json"
 SOCKET_FILE: Final = "admin.sock"
 TRUST_FILE: Final = "trust.txt"
+_DECISIVE: Final = {"__all__": {"id", "adapter", "agencies", "role", "national", "owns", "enabled", "profile"}}
 _KEEP_ALIVE_S: Final = 75.0
 _OWNER_ONLY: Final = 0o600
 
@@ -52,6 +54,8 @@ class Serving:
         self._stop = asyncio.get_running_loop().create_future()
         self._publish_trust()
         self._watch_levels()
+        await self._record_start()
+        self._spawn("clock", hub.clockwatch.run())
         self._spawn("views", hub.views.run())
         self._spawn("feed", hub.feed.run())
         if hub.delivery.targets:
@@ -68,6 +72,13 @@ class Serving:
             ENDPOINTS_FILE, msgspec.json.encode({"base_url": self.base_url, "ops_url": self.ops_url})
         )
         self._log.info("ready", base_url=self.base_url, ops_url=self.ops_url, position=hub.ledger.committed)
+
+    async def _record_start(self) -> None:
+        hub = self.hub
+        decisive = hub.settings.model_dump(mode="json", by_alias=True, include={"route": True, "party": _DECISIVE})
+        position = record_start(hub.ledger, hub.parties, hub.adapters, decisive, hub.world.clock)
+        if position:
+            await hub.ledger.durable(position)
 
     def _publish_trust(self) -> None:
         """The log's verifier keys, for whoever checks the log; not for whoever must distrust this machine."""

@@ -25,6 +25,7 @@ from hub.api.app import Doors, build_admin_app, build_app
 from hub.api.gate import HubGate
 from hub.api.sight import Sight
 from hub.authority import Authority
+from hub.clockwatch import ClockWatch
 from hub.deliver import Delivery, Limits, Target
 from hub.dossiers import Dossiers
 from hub.feed import Feed
@@ -80,6 +81,7 @@ class Hub:
     watch: Watch
     metrics: Metrics
     health: Health
+    clockwatch: ClockWatch
     parties: Mapping[str, Party]
     adapters: Mapping[str, Adapter]
     pullers: Sequence[Puller]
@@ -89,8 +91,8 @@ class Hub:
     doors: Doors
 
 
-def build(settings: Settings, world: World, *, watch: Watch | None = None) -> Hub:
-    """Open the ledger and put a hub together.
+def build(settings: Settings, world: World, *, watch: Watch | None = None, accept_clock: str = "") -> Hub:
+    """Open the ledger and put a hub together. ``accept_clock`` names who accepts a clock that is behind the log.
 
     Raises:
         Misconfigured: an unknown adapter, a secret that can not be read, a ledger that another process holds.
@@ -171,6 +173,10 @@ def build(settings: Settings, world: World, *, watch: Watch | None = None) -> Hu
     )
     health = Health()
     health.add("ledger", ledger.ailment)
+    clockwatch = ClockWatch(
+        world.clock, ledger, accepted_by=accept_clock, on_step=lambda: watch.metrics.clock_steps.add(1)
+    )
+    health.add("clock", clockwatch.ailment)
     return Hub(
         settings=settings,
         world=world,
@@ -186,6 +192,7 @@ def build(settings: Settings, world: World, *, watch: Watch | None = None) -> Hu
         watch=watch,
         metrics=watch.metrics,
         health=health,
+        clockwatch=clockwatch,
         parties=parties,
         adapters=adapters,
         pullers=_pullers(settings, parties, adapters, transports, reception, world),

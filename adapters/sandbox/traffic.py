@@ -67,9 +67,7 @@ class Traffic:
             working = group.create_task(self._working())
             sending = [
                 group.create_task(live(self._own_lives(), self._province.send, width=_WIDTH, until=self._over.is_set)),
-                group.create_task(
-                    live(self._online_lives(), self._portal.send, width=_WIDTH // 2, until=self._over.is_set)
-                ),
+                group.create_task(live(self._online_lives(), self._portal.send, width=1, until=self._over.is_set)),
             ]
             for task in sending:
                 await asyncio.wait((task,))
@@ -106,10 +104,9 @@ class Traffic:
         own = self._stage.simulators["opencps"]
         while True:
             waiting = [(code, held) for code, held in own.holdings().items() if code not in self._worked]
-            for code, held in waiting:
-                self._worked[code] = None
-                for message in _worked_on(code, held["fields"], len(self._worked)):
-                    await self._worker.send(message)
+            lives = [list(_worked_on(code, held["fields"], len(self._worked))) for code, held in waiting]
+            self._worked.update(dict.fromkeys(code for code, _ in waiting))
+            await live(iter(lives), self._worker.send, width=_WIDTH, until=lambda: False)
             if self._over.is_set() and not waiting:
                 return
             await asyncio.sleep(_LOOK_S)

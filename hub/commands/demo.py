@@ -94,8 +94,9 @@ async def _show(
     done = await parties.traffic(plan, serving.base_url, senders, first=started)
     settled = await _settle(serving.hub)
     seconds = loop.time() - began
-    findings = await judge(serving.hub, await parties.holdings(), _routes(serving.hub), _targets(serving.hub))
-    result = measured.summary(serving, seconds=seconds, sent=done, ok=settled and not findings)
+    held = await parties.holdings()
+    findings = await judge(serving.hub, held, _routes(serving.hub), _targets(serving.hub))
+    result = measured.summary(serving, seconds=seconds, sent=done, held=held, ok=settled and not findings)
     if plan.as_json:
         emit_json(result)
     else:

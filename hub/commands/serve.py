@@ -26,7 +26,7 @@ def run(given: str, *, port: int | None, ops_port: int | None, accept_clock: boo
     logs.get_logger("serve").info(
         "settings", path=path.name, settings=settings.model_dump(by_alias=True), accept_clock=accept_clock
     )
-    return uvloop.run(_serve(settings, base=path.parent))
+    return uvloop.run(_serve(settings, base=path.parent, accept_clock="operator" if accept_clock else ""))
 
 
 def with_ports(settings: Settings, *, port: int | None, ops_port: int | None) -> Settings:
@@ -40,8 +40,8 @@ def directory_of(settings: Settings, base: Path) -> str:
     return str(base / settings.hub.directory)
 
 
-async def _serve(settings: Settings, *, base: Path) -> int:
-    serving = Serving(build(settings, real_world(directory_of(settings, base))))
+async def _serve(settings: Settings, *, base: Path, accept_clock: str) -> int:
+    serving = Serving(build(settings, real_world(directory_of(settings, base)), accept_clock=accept_clock))
     loop = asyncio.get_running_loop()
     for number in STOP_SIGNALS:
         loop.add_signal_handler(number, serving.request_stop, "asked")

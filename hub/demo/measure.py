@@ -1,5 +1,6 @@
 """What the demo measured: exact latencies per route, counts per party, the root of the log."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from hub.serving import Serving
@@ -29,7 +30,9 @@ class Measured:
     def __init__(self) -> None:
         self.watch = _Recording(Metrics())
 
-    def summary(self, serving: Serving, *, seconds: float, sent: dict[str, Any], ok: bool) -> dict[str, Any]:
+    def summary(
+        self, serving: Serving, *, seconds: float, sent: dict[str, Any], held: Mapping[str, Any], ok: bool
+    ) -> dict[str, Any]:
         """The JSON object of the demo."""
         hub = serving.hub
         counts = hub.views.counts()
@@ -42,7 +45,10 @@ class Measured:
             "events": events,
             "throughput_per_s": round(events / seconds, 1) if seconds else 0.0,
             "latency_ms": {route: _quantiles(values) for route, values in sorted(self.watch.latencies.items())},
-            "parties": {name: _party(counts.get(name, {})) for name in hub.parties},
+            "parties": {
+                name: _party(counts.get(name, {}), len(held.get(party.adapter, {})))
+                for name, party in hub.parties.items()
+            },
             "parked": len(hub.ledger.parked()),
             "duplicates": sum(int(one.get("duplicate", 0)) for one in counts.values()),
             "tree_size": signed.size,
@@ -60,5 +66,12 @@ def _quantiles(values: list[float]) -> dict[str, float]:
     }
 
 
-def _party(counts: Any) -> dict[str, int]:
-    return {kind: int(counts.get(kind, 0)) for kind in ("sent", "received", "confirmed", "parked", "refused")}
+def _party(counts: Mapping[str, int], held: int) -> dict[str, int]:
+    """``sent``: messages it sent · ``received``: dossiers it holds from us · ``confirmed``: deliveries it confirmed."""
+    return {
+        "sent": sum(number for kind, number in counts.items() if kind.startswith("messages_")),
+        "received": held,
+        "confirmed": counts.get("confirmed", 0),
+        "parked": counts.get("parked", 0),
+        "refused": counts.get("refused", 0) + counts.get("messages_refused", 0),
+    }

@@ -21,7 +21,7 @@ PARTY_OF: Final[Mapping[str, str]] = {"opencps": PROVINCE, "civil_status": MINIS
 ORIGIN: Final = "lienthong.example/demo"
 CONFIG_FILE: Final = "lienthong.toml"
 CREDENTIALS_FILE: Final = "credentials.json"
-CIVIL_PROCEDURES: Final = ("2.000986", "2.002622")
+CIVIL_PROCEDURES: Final = ("2.002621", "2.002622")
 
 _CONFIG: Final = """\
 # Written by `lienthong demo`. Everything in it is invented.
