@@ -17,9 +17,10 @@ from ledger.port import Entry, Proof
 from ledger.stores.store import EventRow, MessageRow
 from ledger.vault import Vault
 
-SLICE: Final = 256
+SLICE: Final = 128
 _RECENT: Final = 8_192
-_OPENINGS: Final = 2_048
+_OPENINGS: Final = 65_536
+"""How many salts stay in memory for receipts that are asked for at once."""
 
 
 class Reader:
@@ -33,6 +34,7 @@ class Reader:
         self._overlay = overlay
         self._recent: dict[int, Entry] = {}
         self._openings: dict[int, Opening] = {}
+        self._salts = 0
 
     def remember(self, entries: list[Entry]) -> None:
         """Keep events that just became durable, the oldest ones make room."""
@@ -45,13 +47,16 @@ class Reader:
     def remember_opening(self, position: int, opening: Opening) -> None:
         """Keep a receipt's salts for the moment its sender is answered."""
         self._openings[position] = opening
-        if len(self._openings) > _OPENINGS:
-            del self._openings[next(iter(self._openings))]
+        self._salts += len(opening.salts)
+        while self._salts > _OPENINGS and len(self._openings) > 1:
+            oldest = self._openings.pop(next(iter(self._openings)))
+            self._salts -= len(oldest.salts)
 
     def forget(self) -> None:
         """Drop every opened copy, because a key is being destroyed; what is still readable is read again."""
         self._recent.clear()
         self._openings.clear()
+        self._salts = 0
 
     # ── events ──────────────────────────────────────────────────────────────────────────────────
 

@@ -28,7 +28,7 @@ from ledger.stores.store import Batch, Store
 from ledger.unit import NewEvent, Placed, Unit
 from ledger.vault import Vault
 
-COMMIT_EVENTS: Final = 400
+COMMIT_EVENTS: Final = 250
 """A batch that reached this size is committed as it is; what comes next gathers anew."""
 LEDGER_FILE: Final = "ledger.db"
 KEYS_FILE: Final = "keys.db"
@@ -194,6 +194,7 @@ class Writer(Readable):
         self._check()
         if position > self._placer.position:
             raise ValueError(f"position {position} is not placed")
+        self._schedule()  # it may have been placed before there was a loop
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiters.append((position, waiter))
         await waiter

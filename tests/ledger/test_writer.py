@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import apsw
 import pytest
 
 from contracts.errors import HubError, IntegrityViolation, MessageRefused, Misconfigured, Overloaded
@@ -389,3 +391,31 @@ def test_without_a_loop_units_wait_for_a_flush(tmp_path: Path) -> None:
     assert ledger.committed == 1
     ledger.flush()
     assert ledger.committed == placed.positions[-1]
+    waits = ledger.submit(made.packet(ledger, [2]))
+    asyncio.run(ledger.durable(waits.positions[-1]))
+    assert ledger.committed == waits.positions[-1]
+
+
+async def test_a_ledger_runs_on_a_disk_of_another_vfs(tmp_path: Path) -> None:
+    class PassThrough(apsw.VFS):
+        """A VFS written in Python: no shared memory, so one exclusive connection."""
+
+        def __init__(self) -> None:
+            super().__init__("mau-vfs", "")
+
+        def xOpen(self, name: Any, flags: list[int]) -> apsw.VFSFile:  # noqa: N802  # SQLite's name
+            return apsw.VFSFile("", name, flags)
+
+    vfs = PassThrough()
+    vkeys = []
+    try:
+        for seed in ("one", "two"):
+            ledger = made.opened(tmp_path, vfs="mau-vfs", seed=seed)
+            unit = made.packet(ledger, [1, 2, 3])
+            placed = await made.keep(ledger, unit)
+            assert ledger.raw_message(placed.positions[0]) == made.raw(unit)
+            vkeys.append(ledger.vkey)
+            ledger.close()
+        assert log_file.verify(str(tmp_path), vkeys)["ok"]
+    finally:
+        vfs.unregister()
