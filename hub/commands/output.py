@@ -2,9 +2,12 @@
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
+
+_PIPED_WIDTH: Final = 240
+"""Columns of a table that no terminal folds: wide enough that lines stay lines."""
 
 
 def emit_json(value: Any) -> None:
@@ -29,7 +32,8 @@ def emit_table(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Non
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*(_cell(row.get(column)) for column in columns))
-    Console(file=sys.stdout, highlight=False).print(table)
+    wide = None if sys.stdout.isatty() else _PIPED_WIDTH
+    Console(file=sys.stdout, highlight=False, width=wide).print(table)
 
 
 def say(text: str) -> None:
