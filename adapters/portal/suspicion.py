@@ -17,8 +17,8 @@ from contracts.moment import Moment
 from contracts.reading import Note
 
 _FAKE_NUMBERS: Final = frozenset(("123456789", "0123456789", "012345678", "123456789012", "012345678901"))
-_MOBILE_STARTS: Final = ("03", "05", "07", "08", "09", "+84")
-_MOBILE_LENGTHS: Final = frozenset((10, 12))
+_MOBILE_STARTS: Final = ("03", "05", "07", "08", "09")
+_MOBILE_LENGTH: Final = 10
 _PAPER_LENGTHS: Final = frozenset((9, 12))
 _PLACEHOLDERS: Final = frozenset(
     ("không", "không có", "chưa có", "chưa cập nhật", "n/a", "null", "none", "test", "...", ".", "-", "trống")
@@ -128,10 +128,10 @@ def is_fake_number(number: str | None) -> bool:
 
 
 def _is_mobile(number: str) -> bool:
-    if not number.startswith(_MOBILE_STARTS):
-        return False
-    digits = number.replace(" ", "").replace(".", "").removeprefix("+")
-    return digits.isdigit() and len(digits) in _MOBILE_LENGTHS and len(digits) - number.startswith("+84") >= 10  # noqa: PLR2004  # digits of a mobile number
+    digits = number.replace(" ", "").replace(".", "")
+    if digits.startswith("+84"):
+        digits = "0" + digits[3:]
+    return len(digits) == _MOBILE_LENGTH and digits.isdigit() and digits.startswith(_MOBILE_STARTS)
 
 
 def may_hold_marks(body: bytes) -> bool:
