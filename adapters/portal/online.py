@@ -108,8 +108,8 @@ def _paper(draws: Draws, code: str, place: int) -> dict[str, str]:
         "IsDeleted": "False",
         "MaThanhPhanHoSo": f"TP{place + 1:02d}",
         "DuongDanTaiTepTin": f"https://dvc.example.vn/tep/{code}/{number}",
-        "DuocSoHoa": "1",
+        "DuocSoHoa": "1" if place == 0 else "0",
         "DuocTaiSuDung": "0",
-        "DuocLayTuKhoDMQG": draws.one_of(("0", "0", "1")),
+        "DuocLayTuKhoDMQG": "1" if place == 0 and draws.happens(0.2) else "0",
         "MaKetQuaThayThe": "",
     }

@@ -82,8 +82,9 @@ def facts_of(record: Mapping[str, Any], code: str, procedure: str, state: State,
     supplements = _supplements(rounds, scene) if rounds else ()
     if supplements and state != "supplement_requested":
         last = supplements[-1]
-        at = last.received_at or last.requested_at
-        facts.append(SupplementProvided(dossier=code, at=at, supplements=supplements))
+        provided = SupplementProvided(dossier=code, at=last.received_at or last.requested_at, supplements=supplements)
+        # The last state a record tells is the one it reports, so what is told beside it goes before.
+        facts.insert(0 if state == "received" else len(facts), provided)
     kind = _PLAIN.get(state)
     if kind is None:
         facts.extend(_dated(record, code, state, supplements, scene))
@@ -99,7 +100,8 @@ def facts_of(record: Mapping[str, Any], code: str, procedure: str, state: State,
         values["extra"] = extra
     if submitted is None or (received is not None and received.us < submitted.us):
         submitted = received
-    return (DossierSubmitted(dossier=code, at=submitted, procedure_code=procedure, **values), *facts)
+    first = DossierSubmitted(dossier=code, at=submitted, procedure_code=procedure, **values)
+    return (*facts, first) if state == "submitted" else (first, *facts)
 
 
 def _submission(record: Mapping[str, Any], scene: Scene) -> dict[str, Any]:
