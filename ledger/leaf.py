@@ -130,6 +130,12 @@ def recorded_us(entry: bytes) -> int:
     return from_datetime(datetime.fromisoformat(entry[at : at + 27].decode()))
 
 
+def schema_version(entry: bytes) -> int:
+    """The ``sv`` of stored leaf bytes without reading the rest."""
+    at = entry.rindex(b'"sv":') + 5
+    return int(entry[at : entry.index(b",", at)])
+
+
 def describe(entry: bytes) -> dict[str, Any]:
     """The members of a leaf as plain values, for people."""
     plain: dict[str, Any] = msgspec.to_builtins(parse(entry))

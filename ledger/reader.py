@@ -62,10 +62,9 @@ class Reader:
 
     def open_row(self, row: EventRow) -> Entry:
         """A stored event, opened; its event is None where the key was destroyed."""
-        entry = leaf.parse(row.leaf)
         rev = row.originator_version - 1
         opened = self._open_state(row, rev)
-        event = None if opened is None else upcast.decode(row.topic, entry.sv, opened[1])
+        event = None if opened is None else upcast.decode(row.topic, leaf.schema_version(row.leaf), opened[1])
         return Entry(
             position=row.position,
             stream=row.originator_id,
