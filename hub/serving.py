@@ -14,6 +14,7 @@ import msgspec
 from aiohttp import web
 
 from contracts.errors import HubError, Misconfigured
+from contracts.moment import MICROS_PER_SECOND
 from hub.governance import record_start
 from hub.watch import oldest_timestamps
 from hub.wiring import Hub, cancel_and_wait
@@ -130,6 +131,7 @@ class Serving:
     def _watch_levels(self) -> None:
         hub, metrics = self.hub, self.hub.metrics
         metrics.log_size.read_value(lambda: float(hub.ledger.committed))
+        metrics.log_checkpoint_timestamp.read_value(lambda: _newest_us(hub) / MICROS_PER_SECOND)
         metrics.append_queue_units.read_value(lambda: float(hub.ledger.queued[0]))
         metrics.append_queue_limit_units.read_value(lambda: float(hub.settings.ledger.queue_units))
         metrics.outbox_pending.read_from(_by_label(hub.delivery.pending))
@@ -183,6 +185,12 @@ class Serving:
         hub.ledger.close()
         hub.views.close()
         self._log.info("stopped", position=hub.ledger.committed)
+
+
+def _newest_us(hub: Hub) -> int:
+    """When the newest durable event was recorded: its checkpoint was signed in the same commit."""
+    entries = hub.ledger.read(hub.ledger.committed - 1, 1) if hub.ledger.committed else []
+    return entries[0].recorded_at if entries else 0
 
 
 def _by_label(source: Callable[[], Any]) -> Callable[[], dict[tuple[str, ...], float]]:

@@ -40,6 +40,13 @@ class Watch:
         code = error.code if isinstance(error, HubError) else "hub.internal"
         self._log.error("request failed", route=route, code=code, exc_info=error)
 
+    # ── the log ──────────────────────────────────────────────────────────────────────────────────
+
+    def on_commit(self, events: int, seconds: float) -> None:
+        """A batch of events became durable."""
+        self.metrics.commit_duration.observe(seconds)
+        self.metrics.commit_events.observe(events)
+
     # ── reception ────────────────────────────────────────────────────────────────────────────────
 
     def on_accepted(self, party: Party, service: str, admitted: Admitted, events: Sequence[Event]) -> None:

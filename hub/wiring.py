@@ -112,6 +112,7 @@ def build(settings: Settings, world: World, *, watch: Watch | None = None, accep
         queue_units=settings.ledger.queue_units,
         queue_bytes=settings.ledger.queue_bytes,
     )
+    ledger.on_commit = watch.on_commit
     dossiers = Dossiers(ledger)
     authority = Authority(parties.values())
     routes = [_route(one.from_, one.to, one.agencies, one.procedures, one.facts) for one in settings.route]

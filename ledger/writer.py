@@ -10,6 +10,7 @@ An error from COMMIT means *unknown*. Nothing is rolled back and continued: ever
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import Final, Literal
 
 from contracts.errors import HubError, IntegrityViolation, Misconfigured, Overloaded
@@ -74,6 +75,8 @@ class Writer(Readable):
         self._scheduled = False
         self._commit_s = 0.001
         """Smoothed time of one commit, seconds."""
+        self.on_commit: Callable[[int, float], None] | None = None
+        """Told of every commit of the loop: events in it, seconds it took. MUST be cheap and MUST NOT raise."""
 
     @property
     def queued(self) -> tuple[int, int]:
@@ -142,8 +145,12 @@ class Writer(Readable):
         if self._stopped is not None or not self._batches:
             return
         started = loop.time()
-        self._commit(self._batches.popleft())
-        self._commit_s += _SMOOTHING * (loop.time() - started - self._commit_s)
+        gathering = self._batches.popleft()
+        self._commit(gathering)
+        seconds = loop.time() - started
+        self._commit_s += _SMOOTHING * (seconds - self._commit_s)
+        if self.on_commit is not None:
+            self.on_commit(len(gathering.entries), seconds)
         if self._batches:
             self._schedule()
 
