@@ -133,7 +133,7 @@ class Reception:
                 refusal = agency_refusal(reading.agency)
                 raise MessageRefused("intake.agency_forbidden", errors=(refusal,), agency=reading.agency)
         except MessageRefused as refused:
-            await self._record_refusal(envelope, refused.errors, self._ids.new().hex())
+            await self._record_refusal(envelope, refused.errors, self._ids.new_text())
             self._observer.on_refused(party.id, refused.code)
             raise
         count = len(reading.records) + len(reading.refused) + len(reading.parked)
@@ -145,7 +145,7 @@ class Reception:
         self, envelope: Envelope, party: Party, reading: Reading, source_id: str, content: bytes
     ) -> Admitted:
         accepted_at = self._now()
-        message_id = self._ids.new().hex()
+        message_id = self._ids.new_text()
         packet = Packet(
             self._desk,
             envelope=envelope,
@@ -248,7 +248,7 @@ class Reception:
     async def _conflict(self, envelope: Envelope, party: Party, first: int) -> None:
         """The same id with other content: both are kept, the second is refused."""
         event = ConflictDetected(
-            message_id=self._ids.new().hex(),
+            message_id=self._ids.new_text(),
             party=party.id,
             first_position=first,
             detected_at=self._now(),

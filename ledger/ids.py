@@ -47,3 +47,8 @@ class Ids:
     def new(self) -> bytes:
         """A fresh UUIDv7, 16 bytes."""
         return uuid7(self._clock.now(), self._draws.take(8))
+
+    def new_text(self) -> str:
+        """A fresh UUIDv7 in its usual text form (8-4-4-4-12 hexadecimal digits)."""
+        digits = self.new().hex()
+        return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
