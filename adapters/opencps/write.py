@@ -5,8 +5,7 @@ in the format's order. Nothing is invented: an unknown text is an empty string, 
 OpenCPS itself writes, and what the receiver must have is ``Unrenderable`` until somebody states it.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from functools import lru_cache
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -17,13 +16,23 @@ from adapters.opencps.fields import (
     KEPT,
     MANDATORY,
     RECORD,
-    SENTINEL,
     SUBMISSION_TEXTS,
     TRACE,
 )
-from contracts import dates
+from adapters.opencps.members import (
+    COMPARED,
+    MEMBER_LOSSES,
+    Printer,
+    any_loses,
+    attachment,
+    fee,
+    is_number,
+    millis,
+    paper,
+    supplementary,
+)
 from contracts.delivery import Rendering, Unrenderable
-from contracts.facts import FACT_TYPES, VALUE_FIELDS, Document, Fee, Paper, Supplement
+from contracts.facts import FACT_TYPES, VALUE_FIELDS
 from contracts.moment import Moment
 from contracts.picture import Due, Picture, StepTaken
 from contracts.ports import Profile
@@ -60,14 +69,14 @@ def project(picture: Picture, profile: Profile) -> Mapping[str, Any]:
     for name in _DATES:
         value = get(name)
         if value:
-            carried[name] = _millis(value)
+            carried[name] = millis(value)
     kind = get("applicant_type")
     if kind:
         carried["applicant_type"] = tables.applicant_code(kind)
     way = get("return_method")
-    if way and _is_number(way):
+    if way and is_number(way):
         carried["return_method"] = int(way)
-    for name, of in _LISTS:
+    for name, of in COMPARED:
         items = get(name)
         if items:
             carried[name] = tuple(of(item) for item in items)
@@ -120,7 +129,7 @@ def record_members(code: str, picture: Picture, carried: Mapping[str, Any], prof
     """A record in the format's order."""
     get = carried.get
     state = picture.state
-    printed = _Printer(profile)
+    printed = Printer(profile)
     finished = state == "finished"
     returned = state == "handed_over"
     extra: Mapping[str, str] = get("extra") or {}
@@ -151,10 +160,10 @@ def record_members(code: str, picture: Picture, carried: Mapping[str, Any], prof
         "ProcessingOrganName": agency,
         "HasSupplementary": state == "supplement_requested",
         "Note": get("remark", ""),
-        "Attachments": [_attachment(item) for item in picture.fields.get("documents") or ()],
-        "DocFees": [_fee(item) for item in picture.fields.get("fees") or ()],
-        "DocPapers": [_paper(item) for item in picture.fields.get("other_papers") or ()],
-        "Supplementaries": [_round(item, printed) for item in picture.fields.get("supplements") or ()],
+        "Attachments": [attachment(item) for item in picture.fields.get("documents") or ()],
+        "DocFees": [fee(item) for item in picture.fields.get("fees") or ()],
+        "DocPapers": [paper(item) for item in picture.fields.get("other_papers") or ()],
+        "Supplementaries": [supplementary(item, printed) for item in picture.fields.get("supplements") or ()],
         "OrganInchargeIdLevel1": get("processing_agency_code") or profile.options.get("agency", ""),
         "OrganInchargeName": agency,
     }
@@ -179,7 +188,7 @@ def row_members(code: str, taken: StepTaken, picture: Picture, profile: Profile)
         "DocCode": code,
         "UserName": step.officer,
         "UserPosition": step.title,
-        "DateCreated": _Printer(profile)(_millis(taken.at)),
+        "DateCreated": Printer(profile)(millis(taken.at)),
         "Comment": step.content,
         "Status": 0,
         "OrganizationInchargeIdLevel1": picture.fields.get("processing_agency_code")
@@ -208,13 +217,13 @@ def _project_state(picture: Picture, profile: Profile, carried: dict[str, Any]) 
         at = picture.fields.get("refused_at") if state == "refused" else None
         at = at or picture.state_at
         if at is not None:
-            carried["closed_at"] = _millis(at)
+            carried["closed_at"] = millis(at)
     elif state == "submitted":
         carried.pop("received_at", None)
     for name in _ENDINGS.get(state, ()):
         value = picture.fields.get(name)
         if value:
-            carried[name] = _millis(value) if isinstance(value, Moment) else value
+            carried[name] = millis(value) if isinstance(value, Moment) else value
 
 
 def _is_fine(profile: Profile) -> bool:
@@ -229,128 +238,6 @@ def _missing(picture: Picture) -> tuple[str, ...]:
     elif picture.state not in BEFORE_RECEPTION and not fields.get("received_at"):
         missing.append("received_at")
     return tuple(missing)
-
-
-# ── lists ────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _document_told(item: Document) -> tuple[Any, ...]:
-    """As the wire can tell it: an id that is no number and the hash of a file that is not sent stay behind."""
-    return (item.id if _is_number(item.id) else "", item.name, item.deleted)
-
-
-def _fee_told(item: Fee) -> tuple[Any, ...]:
-    return (item.name, item.kind if _is_number(item.kind) else "", _price(item.amount))
-
-
-def _round_told(item: Supplement) -> tuple[Any, ...]:
-    return (
-        item.id if _is_number(item.id) else "0",
-        item.requested_by,
-        item.request,
-        _millis(item.requested_at),
-        item.received_by,
-        item.answer,
-        _millis(item.received_at),
-        item.done,
-        item.papers,
-        tuple(_fee_told(fee) for fee in item.fees),
-        _millis(item.due_before),
-        _millis(item.due_after),
-    )
-
-
-def _as_it_is(item: Any) -> Any:
-    return item
-
-
-_LISTS: Final[tuple[tuple[str, Callable[[Any], Any]], ...]] = (
-    ("documents", _document_told),
-    ("fees", _fee_told),
-    ("other_papers", _as_it_is),
-    ("supplements", _round_told),
-)
-
-
-def _attachment(item: Document) -> dict[str, Any]:
-    """A paper by name; the file itself is with whoever issued it."""
-    told: dict[str, Any] = {"AttachmentName": item.name, "IsDeleted": item.deleted}
-    return {"AttachmentId": int(item.id), **told} if _is_number(item.id) else told
-
-
-def _fee(item: Fee) -> dict[str, Any]:
-    told: dict[str, Any] = {"FeeName": item.name}
-    if _is_number(item.kind):
-        told["FeeType"] = int(item.kind)
-    price = _price(item.amount)
-    if price is not None:
-        told["Price"] = price
-    return told
-
-
-def _paper(item: Paper) -> dict[str, Any]:
-    return {"PaperName": item.name, "Amount": item.copies, "PaperType": item.kind}
-
-
-def _round(item: Supplement, printed: "_Printer") -> dict[str, Any]:
-    return {
-        "SupplementaryId": int(item.id) if _is_number(item.id) else 0,
-        "SendUser": item.requested_by,
-        "SendComment": item.request,
-        "SendDate": printed(_millis(item.requested_at)),
-        "ReceivedUser": item.received_by,
-        "ReceivedComment": item.answer,
-        "ReceivedDate": printed(_millis(item.received_at)),
-        "IsReceived": item.done,
-        "Papers": [_paper(paper) for paper in item.papers],
-        "Fees": [_fee(fee) for fee in item.fees],
-        "OldDateAppointed": printed(_millis(item.due_before)),
-        "NewDateAppointed": printed(_millis(item.due_after)),
-    }
-
-
-def _price(amount: str) -> int | float | None:
-    """An amount as a JSON number, exactly or not at all."""
-    if _is_number(amount):
-        return int(amount)
-    try:
-        price = float(amount)
-    except ValueError:
-        return None
-    return price if repr(price) == amount else None
-
-
-def _is_number(text: str) -> bool:
-    """Whether a text is a whole number in the one way it prints, small enough for every receiver."""
-    return text.isascii() and text.isdigit() and len(text) <= 18 and (text == "0" or text[0] != "0")  # noqa: PLR2004  # 64 bits
-
-
-# ── times ────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _millis(moment: Moment | None) -> int | None:
-    return None if moment is None else moment.us // 1_000
-
-
-class _Printer:
-    """Prints milliseconds since 1970 as the receiver expects: ``+0700``, or a literal Z after local time."""
-
-    __slots__ = ("_tail", "_zone")
-
-    def __init__(self, profile: Profile) -> None:
-        self._zone = profile.date_zone
-        self._tail = "Z" if profile.options.get("date_tail") == "Z" else "+0700"
-
-    def __call__(self, millis: int | None) -> str:
-        return SENTINEL if millis is None else _printed(millis, self._zone, self._tail)
-
-
-@lru_cache(maxsize=4_096)
-def _printed(millis: int, zone: str, tail: str) -> str:
-    moment = Moment(millis * 1_000)
-    if tail == "Z":
-        return dates.print_iso(moment, zone, tail="Z")
-    return dates.print_iso(moment, zone, tail="+0700")
 
 
 # ── losses ───────────────────────────────────────────────────────────────────────────────────────
@@ -370,7 +257,7 @@ def _losses(picture: Picture, carried: Mapping[str, Any], profile: Profile) -> t
     kind = fields.get("applicant_type")
     if kind and tables.is_folded(kind):
         losses.append(_LOSSES["applicant_type"])
-    losses.extend(_LOSSES[name] for name, is_lost in _MEMBER_LOSSES if _any(fields.get(name), is_lost))
+    losses.extend(_LOSSES[name] for name, is_lost in MEMBER_LOSSES if any_loses(fields.get(name), is_lost))
     extra = fields.get("extra")
     if extra and len(extra) > len(carried.get("extra", ())) and "extra" in carried:
         losses.append(_LOSSES["extra"])
@@ -389,40 +276,3 @@ def _row_losses(taken: StepTaken, profile: Profile) -> tuple[Note, ...]:
     if not _is_fine(profile) and taken.state != "processing":
         losses = (*losses, _FOLDED)
     return losses
-
-
-def _any(items: Iterable[Any] | None, is_lost: Callable[[Any], bool]) -> bool:
-    return items is not None and any(is_lost(item) for item in items)
-
-
-def _document_loses(item: Document) -> bool:
-    return bool(
-        item.url
-        or item.content_sha256
-        or item.component_code
-        or item.digitised
-        or item.reused
-        or item.from_personal_store
-        or item.replaces_result_code
-        or (item.id and not _is_number(item.id))
-    )
-
-
-def _fee_loses(item: Fee) -> bool:
-    return bool(
-        item.code
-        or item.collected_at
-        or (item.amount and _price(item.amount) is None)
-        or (item.kind and not _is_number(item.kind))
-    )
-
-
-def _round_loses(item: Supplement) -> bool:
-    return not _is_number(item.id) or any(_fee_loses(fee) for fee in item.fees)
-
-
-_MEMBER_LOSSES: Final[tuple[tuple[str, Callable[[Any], bool]], ...]] = (
-    ("documents", _document_loses),
-    ("fees", _fee_loses),
-    ("supplements", _round_loses),
-)
