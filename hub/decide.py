@@ -79,7 +79,7 @@ class _News:
             return
         position = self._row_position(fact)
         if not position:
-            self.judge.judge(fact, told_values(fact), moves=claim_of(fact) != "", row=True)
+            self.judge.judge(fact, told_values(fact), moves=claim_of(fact) != "", row=True, whole=True)
         elif self._told_by_another(position):
             self.echoes += 1
             self.rows += (position,)
@@ -93,7 +93,7 @@ class _News:
         elif fact.at is None:
             self._take_stated(fact, moves=claim_of(fact) != "" and self._state_is_news(claim_of(fact)))
         elif not self._told_at(fact):
-            self.judge.judge(fact, told_values(fact), moves=claim_of(fact) != "", row=False)
+            self.judge.judge(fact, told_values(fact), moves=claim_of(fact) != "", row=False, whole=True)
 
     def _told_at(self, fact: Fact) -> bool:
         """Whether the sender told just this of the same moment already, in one event or several."""
@@ -145,7 +145,8 @@ class _News:
         changed = self._changed(told)
         row = fact.step is not None and not self._row_position(fact)
         if moves or row or changed or self._speaks_by_kind(fact, told):
-            self.judge.judge(fact, changed, moves=moves, row=row)
+            whole = len(changed) == len(told) and (row or fact.step is None)
+            self.judge.judge(fact, changed, moves=moves, row=row, whole=whole)
 
     def _speaks_by_kind(self, fact: Fact, told: Mapping[str, Any]) -> bool:
         """A fact without values, state or row is news only by being told the first time."""

@@ -57,7 +57,7 @@ class Context(NamedTuple):
 class Judge:
     """Judges the news of one record and gathers the events. ``now`` is the dossier with them applied."""
 
-    __slots__ = ("_base", "_context", "_landed", "_raced", "_record", "events", "notes", "now", "questioned")
+    __slots__ = ("_at", "_base", "_context", "_landed", "_raced", "_record", "events", "notes", "now", "questioned")
 
     def __init__(self, state: DossierState | None, record: Record, context: Context) -> None:
         self._base = state
@@ -65,6 +65,8 @@ class Judge:
         self._context = context
         self._raced = max((flight.through for flight in context.flights), default=0)
         self._landed: tuple[int, int] | None = None
+        self._at = (0, False)
+        """Business time of the fact being judged, and whether it is assumed."""
         self.now = state or DossierState(context.stream)
         self.events: list[DecidedEvent] = []
         self.notes = record.warnings + record.losses
@@ -75,14 +77,17 @@ class Judge:
         self.questioned = False
         """Whether the state the record claims was questioned."""
 
-    def judge(self, fact: Fact, changed: Mapping[str, Any], *, moves: bool, row: bool) -> None:
+    def judge(self, fact: Fact, changed: Mapping[str, Any], *, moves: bool, row: bool, whole: bool = False) -> None:
         """Record or question one fact: ``changed`` are the values that are news, ``moves`` says its state is.
 
-        ``row`` says that the row of progress it carries is news.
+        ``row`` says that the row of progress it carries is news, ``whole`` that all it states is.
         """
         context = self._context
         domain = DOMAINS[type(fact)]
-        then = self.now.before(self._time(fact)[0], context.message)
+        self._at = at_us, _ = self._time(fact)
+        then = self.now
+        if then.told:
+            then = then.before(at_us, context.message)
         ground = context.authority.ground(context.party, domain, then, self._record.agency)
         if ground is None:
             self._question_foreign(fact, changed, then, moves=moves, row=row)
@@ -96,7 +101,11 @@ class Judge:
             self._question_fact(fact, changed, reason, then.state, moves=True, row=row)
         else:
             moves = self._changes_holder(fact, context.party, then) if type(fact) is DossierTransferred else moves
-            self._record_fact(fact, changed, ground=ground, moves=moves, row=row)
+            if whole:
+                stateless = not claim_of(fact) and type(fact) is not DossierTransferred
+                self._emit_record(fact, moves=moves or stateless, ground=ground, values=changed)
+            else:
+                self._record_fact(fact, changed, ground=ground, moves=moves, row=row)
 
     def _changes_holder(self, fact: DossierTransferred, by: Party, then: DossierState) -> bool:
         """A transfer inside one party's own agencies, or to one nobody here speaks for, leaves the holder in place."""
@@ -108,7 +117,7 @@ class Judge:
     ) -> None:
         """The sender does not own this: where it agrees with the dossier note that it knows, else question it."""
         # Something told with a time of its own is not a restatement: it may count later, when its ground has come.
-        restated = self._time(fact)[1]
+        restated = self._at[1]
         agreed = {
             name: value for name, value in changed.items() if restated and same_value(then.values.get(name), value)
         }
@@ -150,7 +159,8 @@ class Judge:
         last = self.now.last_by(self._context.party.id)
         if last is not None and last.event.fact == fact:
             return False
-        then = self.now.before(self._time(fact)[0], self._context.message)
+        self._at = self._time(fact)
+        then = self.now.before(self._at[0], self._context.message)
         if all(self._may_correct(name, then) for name in (*fact.values, *fact.erased)):
             self._emit_record(fact, moves=True, ground="")
         else:
@@ -170,6 +180,7 @@ class Judge:
         """Take another code of the dossier; False when it is known already."""
         if fact.alias in {"", fact.dossier} or (self.now.told and fact.alias in {self.now.code, *self.now.aliases}):
             return False
+        self._at = self._time(fact)
         self._emit_record(fact, moves=True, ground="")
         return True
 
@@ -222,17 +233,18 @@ class Judge:
 
     def _record_fact(self, fact: Fact, changed: Mapping[str, Any], *, ground: Ground, moves: bool, row: bool) -> None:
         stateless = not claim_of(fact) and type(fact) is not DossierTransferred
-        self._emit_record(narrowed(fact, changed, row=row), moves=moves or stateless, ground=ground)
+        self._emit_record(narrowed(fact, changed, row=row), moves=moves or stateless, ground=ground, values=changed)
 
-    def _emit_record(self, fact: Any, *, moves: bool, ground: Ground) -> None:
-        at_us, assumed = self._time(fact)
-        place = (at_us, self._context.message)
+    def _emit_record(self, fact: Any, *, moves: bool, ground: Ground, values: Mapping[str, Any] | None = None) -> None:
+        at_us, assumed = self._at
+        context = self._context
+        place = (at_us, context.message)
         if self._landed is None or place < self._landed:
             self._landed = place
         self._emit(
             FactRecorded(
-                party=self._context.party.id,
-                message=self._context.message,
+                party=context.party.id,
+                message=context.message,
                 fact=fact,
                 at_us=at_us,
                 item=self._record.index,
@@ -242,7 +254,8 @@ class Judge:
                 authority=ground,
                 raced=self._raced,
                 warnings=() if self.events else self.notes,
-            )
+            ),
+            values,
         )
 
     def _question_fact(
@@ -252,7 +265,7 @@ class Judge:
         self.questioned = self.questioned or moves
 
     def _emit_question(self, fact: Any, reason: str, before: str, *, moves: bool) -> None:
-        at_us, assumed = self._time(fact)
+        at_us, assumed = self._at
         self._emit(
             TransitionQuestioned(
                 party=self._context.party.id,
@@ -270,10 +283,10 @@ class Judge:
             )
         )
 
-    def _emit(self, event: DecidedEvent) -> None:
+    def _emit(self, event: DecidedEvent, values: Mapping[str, Any] | None = None) -> None:
         if not self.events and self._base is not None:
             self.now = self._base.fork()
-        self.now.apply(self._context.first_position + len(self.events), event)
+        self.now.apply(self._context.first_position + len(self.events), event, values=values)
         self.events.append(event)
 
 

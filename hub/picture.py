@@ -9,7 +9,7 @@ The fold reads nothing but events and the transition table. Who may say what was
 """
 
 import bisect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
 from contracts.facts import (
@@ -145,19 +145,25 @@ class DossierState:
 
     # ── folding ──────────────────────────────────────────────────────────────────────────────────
 
-    def apply(self, position: int, event: AnyEvent, leaf: bytes = b"") -> None:
-        """Take one event of the dossier's stream in; events that say nothing about the dossier only move ``head``."""
+    def apply(
+        self, position: int, event: AnyEvent, leaf: bytes = b"", *, values: Mapping[str, Any] | None = None
+    ) -> None:
+        """Take one event of the dossier's stream in; events that say nothing about the dossier only move ``head``.
+
+        ``values`` are those its fact states, where the caller has them at hand.
+        """
         if leaf:
             self.leaves[position] = leaf
         if position > self.head:
             self.head = position
             self._retire()
-        if not isinstance(event, FactRecorded | TransitionQuestioned):
+        if type(event) is not FactRecorded and type(event) is not TransitionQuestioned:
             return
         told = Told(event.at_us, event.message, position, event)
-        if not self.told or told[:3] > self.told[-1][:3]:
+        # Positions are unique, so the comparison never reaches the event.
+        if not self.told or told > self.told[-1]:
             self.told.append(told)
-            self._walk(told)
+            self._walk(told, values)
             return
         bisect.insort(self.told, told, key=_order)
         self._replay()
@@ -174,7 +180,7 @@ class DossierState:
             self._past = (picture, *self._past[: _PAST_KEPT - 1])
             self._picture = None
 
-    def _walk(self, told: Told) -> None:
+    def _walk(self, told: Told, values: Mapping[str, Any] | None = None) -> None:
         event = told.event
         fact = event.fact
         if not self.origin:
@@ -195,19 +201,16 @@ class DossierState:
         if state and not legal(self.state, state):
             # In this order it would have been questioned whole; a submission keeps its values.
             if type(fact) is DossierSubmitted:
-                self._take_submission(told, event, fact)
+                self._counts(event, fact)
+                self._take_values(told, event, fact, values)
             return
         if not self._counts(event, fact):
             return
-        self._take_values(told, event, fact)
+        self._take_values(told, event, fact, values)
         if fact.step is not None:
             self._take_step(told, event, fact.step)
         if state and state != self.state:
             self._move(state, fact.at, event)
-
-    def _take_submission(self, told: Told, event: FactRecorded, fact: Fact) -> None:
-        self._counts(event, fact)
-        self._take_values(told, event, fact)
 
     def _counts(self, event: FactRecorded, fact: Fact) -> bool:
         """Whether the fact counts in its place: a party that does not hold the dossier there passes over."""
@@ -250,21 +253,29 @@ class DossierState:
         if code and code != self.code and code not in self.aliases:
             self.aliases += (code,)
 
-    def _take_values(self, told: Told, event: FactRecorded, fact: Fact) -> None:
+    def _take_values(
+        self, told: Told, event: FactRecorded, fact: Fact, stated_now: Mapping[str, Any] | None = None
+    ) -> None:
         if type(fact) is FactCorrected:
             self._correct(told, event, fact)
             return
-        stated_now = told_values(fact)
+        if stated_now is None:
+            stated_now = told_values(fact)
         if not stated_now:
             return
         if event.authority == "gap" or (not event.authority and self._hands_in_second(event.party, fact)):
             owned = self.stated_by_origin()
             stated_now = {name: value for name, value in stated_now.items() if name not in owned}
+        if not self.values and type(stated_now) is dict:
+            self.values, self._shared = stated_now, False
+            self._note_marks(stated_now, told, event)
+            return
         values = self._own_values()
-        for name, value in stated_now.items():
-            before = values.get(name)
-            values[name] = {**before, **value} if type(before) is dict and type(value) is dict else value
-        self._mark(stated_now, told, event)
+        extra = values.get("extra")
+        values.update(stated_now)
+        if extra and "extra" in stated_now:
+            values["extra"] = {**extra, **stated_now["extra"]}
+        self._note_marks(stated_now, told, event)
 
     def _hands_in_second(self, party: str, fact: Fact) -> bool:
         """Whether, in this order, somebody else already leads the submission: then only open values count."""
@@ -280,7 +291,7 @@ class DossierState:
                 values[name] = text
         for name in fact.erased:
             values.pop(name, None)
-        self._mark(fact.values, told, event)
+        self._note_marks(fact.values, told, event)
 
     def _own_values(self) -> dict[str, Any]:
         if self._shared:
@@ -288,11 +299,10 @@ class DossierState:
             self._shared = False
         return self.values
 
-    def _mark(self, names: Iterable[str], told: Told, event: FactRecorded) -> None:
+    def _note_marks(self, names: Iterable[str], told: Told, event: FactRecorded) -> None:
         if self.marks is not None:
             mark = (told.position, event.party, told.at_us)
-            for name in names:
-                self.marks[name] = mark
+            self.marks.update(dict.fromkeys(names, mark))
 
     def _take_step(self, told: Told, event: FactRecorded, step: Step) -> None:
         fact = event.fact
@@ -344,7 +354,10 @@ class DossierState:
 
     def before(self, at_us: int, message: int) -> "DossierState":
         """The dossier as of (business time, message), that message included. Itself when that is all there is."""
-        if not self.told or self.told[-1][:2] <= (at_us, message):
+        if not self.told:
+            return self
+        last = self.told[-1]
+        if last.at_us < at_us or (last.at_us == at_us and last.message <= message):
             return self
         return self._before(lambda told: told[:2] <= (at_us, message))
 

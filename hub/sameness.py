@@ -4,10 +4,12 @@ A receiver repeats what it was told in its own words: times lose their fractions
 query, spaces double. None of that is news. These rules decide it in one place, for the fold, for echoes and for rows.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from operator import attrgetter
 from typing import Any, Final
 
 from contracts.facts import (
+    VALUE_FIELDS,
     ClockPaused,
     ClockResumed,
     Document,
@@ -16,7 +18,6 @@ from contracts.facts import (
     ResultIssued,
     ResultRevoked,
     Step,
-    stated,
 )
 from contracts.moment import MICROS_PER_SECOND, Moment
 from contracts.picture import step_digest
@@ -31,12 +32,25 @@ MARKS: Final[Mapping[type[Fact], tuple[str, str]]] = {
 """Facts that say something by their kind alone, as (field, value)."""
 
 
+def _reader(names: tuple[str, ...]) -> Callable[[Fact], tuple[Any, ...]]:
+    if len(names) == 1:
+        only = attrgetter(names[0])
+        return lambda fact: (only(fact),)
+    return attrgetter(*names) if names else lambda _fact: ()
+
+
+_READERS: Final = {kind: (names, _reader(names)) for kind, names in VALUE_FIELDS.items()}
+
+
 def told_values(fact: Fact) -> dict[str, Any]:
     """What a fact states, by canonical name: an empty value is *not stated*; facts that speak by kind state a mark."""
-    values = {name: value for name, value in stated(fact).items() if value}
-    mark = MARKS.get(type(fact))
-    if mark is not None:
-        values[mark[0]] = mark[1]
+    kind = type(fact)
+    names, read = _READERS[kind]
+    # UNSET is false, and so is everything that counts as not stated: one test serves both.
+    values = {name: value for name, value in zip(names, read(fact), strict=True) if value} if names else {}
+    if kind in MARKS:
+        name, mark = MARKS[kind]
+        values[name] = mark
     return values
 
 
@@ -49,7 +63,7 @@ def state_told(event: FactRecorded | TransitionQuestioned) -> str:
 
 def claim_of(fact: Fact) -> str:
     """The business state a fact claims, "" where its kind has none or it is a silent trace."""
-    return "" if isinstance(fact, ProcessingStepRecorded) and fact.silent else fact.STATE
+    return "" if type(fact) is ProcessingStepRecorded and fact.silent else fact.STATE
 
 
 def row_digest(fact: Fact) -> bytes:
