@@ -16,7 +16,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from adapters.opencps.fields import EDITION, RECORD, RECORD_ARRAY, STANDARD, TRACE
-from adapters.transports.http_server import read_body, retry_after, status_of
+from adapters.transports.http_server import PRINCIPAL, read_body, retry_after, status_of
 from contracts import catalog
 from contracts.envelope import Envelope
 from contracts.errors import CODES, FieldError, HubError, MessageRefused
@@ -129,7 +129,7 @@ def _take(gate: Gate, service: str, starts: bytes) -> Handler:
 
 def _principal(request: web.Request, gate: Gate) -> Principal:
     """The party that sends: known by its path already, or the holder of a token or session."""
-    found: Principal | None = request.get("principal")
+    found: Principal | None = request.get(PRINCIPAL)
     if found is None:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() == "bearer" and token:

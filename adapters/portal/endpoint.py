@@ -1,7 +1,7 @@
 """The drop-in portal endpoint: what senders call today, at our address.
 
 ``/mapi/login``, ``/mapi/g``, ``/mapi/integration`` and ``/mapi/share`` with the service named in the body, and the
-bare-array forms under ``/api/SynsTTHCC/``. Who calls is proved by the path (``request["principal"]``), a bearer token,
+bare-array forms under ``/api/SynsTTHCC/``. Who calls is proved by the path (``PRINCIPAL``), a bearer token,
 or the session in the body, in this order. Answers are HTTP 200 with mapi's own codes, except 413 for a body too large.
 """
 
@@ -15,7 +15,7 @@ from adapters.portal import answers
 from adapters.portal.catalogue import Catalogue
 from adapters.portal.fields import PROGRESS, RECORD, SERVICES, STANDARD
 from adapters.portal.xmlform import flat_texts
-from adapters.transports.http_server import read_body
+from adapters.transports.http_server import PRINCIPAL, read_body
 from contracts.envelope import Envelope
 from contracts.errors import HubError, MessageRefused, Overloaded
 from contracts.ports import Gate, Principal
@@ -144,7 +144,7 @@ class Endpoint:
             return answers.respond(answers.refused(error), status=status)
 
     def _principal(self, request: web.Request, call: Call) -> Principal | None:
-        known: Principal | None = request.get("principal")
+        known: Principal | None = request.get(PRINCIPAL)
         if known is not None:
             return known
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")

@@ -11,13 +11,12 @@ from typing import Final, Protocol, TypeAlias
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from adapters.transports.http_server import problem
+from adapters.transports.http_server import PRINCIPAL, problem
 from contracts.errors import HubError, IntegrityViolation, MessageRefused, Misconfigured, Overloaded
 from contracts.ports import Principal
 from hub.api.access import Access
 
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
-PRINCIPAL: Final = "principal"
 _OPEN_METHODS: Final = frozenset({"GET", "HEAD"})
 UNKNOWN_ROUTE: Final = "unknown"
 

@@ -15,6 +15,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from adapters.opencps import ADAPTER, endpoint
 from adapters.opencps.invented import life_of
 from adapters.transports.http_client import HttpTransport
+from adapters.transports.http_server import PRINCIPAL
 from contracts.delivery import Rendering
 from contracts.envelope import Envelope
 from contracts.errors import HubError, IntegrityViolation, MessageRefused, Overloaded
@@ -84,7 +85,7 @@ async def by_path(request: web.Request, handler: Any) -> web.StreamResponse:
     """As the API does for path credentials."""
     if request.match_info.get("secret") == "bi-mat":
         with warnings.catch_warnings(action="ignore", category=web.NotAppKeyWarning):
-            request["principal"] = PARTY
+            request[PRINCIPAL] = PARTY
     answer: web.StreamResponse = await handler(request)
     return answer
 

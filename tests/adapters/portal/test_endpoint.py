@@ -12,6 +12,7 @@ from aiohttp.typedefs import Handler
 
 from adapters.kit import full_picture
 from adapters.portal import answers, endpoint
+from adapters.transports.http_server import PRINCIPAL
 from contracts import strict_xml
 from contracts.errors import CODES, HubError, MessageRefused, Overloaded, field_error
 from tests.adapters.portal.little_gate import LittleGate
@@ -24,7 +25,7 @@ LIMIT = 200_000
 @web.middleware
 async def paths_prove_parties(request: web.Request, handler: Handler) -> web.StreamResponse:
     if request.headers.get("X-Path-Secret") == "duong-mau":
-        request._state["principal"] = request.app[GATE].by_path("duong-mau")  # a plain name, without aiohttp's warning
+        request[PRINCIPAL] = request.app[GATE].by_path("duong-mau")
     return await handler(request)
 
 
