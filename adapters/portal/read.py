@@ -25,7 +25,7 @@ from adapters.portal.fields import (
     STANDARD,
 )
 from adapters.portal.packet import Opened, agency_of, is_updating, open_message
-from adapters.portal.values import Parked, Scene, plain
+from adapters.portal.values import Parked, Scene, as_text, plain
 from adapters.portal.xmlform import record_of
 from contracts import catalog, codetables, dates, status, strict_json
 from contracts.envelope import Envelope
@@ -230,6 +230,8 @@ class _Reader:
             scene.notes.extend(Note("warn.unknown_field", "/" + name) for name in scene.unknown)
         if self._is_row:
             return
+        if members.get("SoBienNhan").__class__ in {list, dict}:  # the one field we know and the contract does not
+            raise MessageRefused("read.type", errors=(field_error("read.type", "/SoBienNhan", name="SoBienNhan"),))
         for name, known in _MEMBERS:
             items = members.get(name)
             if items is None:
@@ -376,8 +378,9 @@ def _aliases(members: Mapping[str, Any], code: DossierCode, scene: Scene) -> tup
 
 
 def _dossier_word(members: Any) -> str:
+    """The dossier code of a record that goes no further, "" where it names none."""
     value = members.get("MaHoSo") if isinstance(members, dict) else None
-    return str(value).strip()[:100] if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    return as_text(value).strip()[:100] if isinstance(value, str | int | float) else ""
 
 
 def normal_agency(code: str) -> str:

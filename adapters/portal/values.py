@@ -17,6 +17,7 @@ from contracts.moment import MICROS_PER_SECOND, Moment
 from contracts.reading import Note
 
 _COMPACT: Final = 14
+_EXACT: Final = 2**53
 _MINUTES: Final = {f"{n // 60:02}{n % 60:02}": n * 60 * MICROS_PER_SECOND for n in range(24 * 60)}
 _SECONDS: Final = {f"{n:02}": n * MICROS_PER_SECOND for n in range(60)}
 _VOLATILE: Final = re.compile(r"[?&]t=\d{10,17}$")
@@ -91,9 +92,11 @@ def plain(members: Mapping[str, Any], at: str, known: frozenset[str], scene: Sce
 
 
 def as_text(value: Any) -> str:
-    """Any value as text; what is no text is written as JSON writes it, nothing as ""."""
+    """Any value as text; what is no text is written as JSON writes it (4.0 as 4), nothing as ""."""
     if isinstance(value, str):
         return value
+    if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT:
+        value = int(value)
     return "" if value is None else msgspec.json.encode(value).decode()
 
 

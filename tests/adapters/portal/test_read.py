@@ -203,6 +203,13 @@ def test_a_code_no_table_knows_parks_the_record_with_the_word(name: str, word: s
     assert (parked.code, parked.path, parked.word, parked.dossier) == (code, f"/{name}", word, CODE)
 
 
+@pytest.mark.parametrize(("code", "dossier"), [(12, "12"), (12.0, "12"), (" 12/2026 ", "12/2026")])
+def test_a_parked_record_is_found_under_its_code(code: object, dossier: str) -> None:
+    (parked,) = read(packet(record(MaHoSo=code, TrangThaiHoSo="11"))).parked
+
+    assert (parked.dossier, parked.code_scope) == (dossier, "party")
+
+
 def test_an_agency_no_table_knows_parks_the_record() -> None:
     (parked,) = read(packet(record(MaHoSo="000.21.44.H77-260915-0042"))).parked
 
@@ -274,6 +281,10 @@ def test_the_edition_is_that_of_the_richest_record() -> None:
 def test_a_retired_agency_that_still_numbers_dossiers_is_noted() -> None:
     assert ("warn.agency_retired", "/MaHoSo") in warned(packet(record(MaHoSo="000.00.01.H22-260915-0042")))
     assert warned(packet(record(MaHoSo="000.00.01.H22-250601-0042"))) == set()
+
+
+def test_a_receipt_number_must_be_a_text() -> None:
+    assert refusals(packet(record(SoBienNhan=[]))) == [("read.type", "/data/0/SoBienNhan")]
 
 
 def test_a_receipt_number_in_national_form_is_an_alias_and_any_other_is_not() -> None:

@@ -143,7 +143,7 @@ def test_other_forms_of_date_are_taken_and_noted(text: str) -> None:
     assert [(note.code, note.path) for note in one.warnings] == [("warn.date_form", "/NgayHenTra")]
 
 
-@pytest.mark.parametrize("said", ["True", "true", "1", True])
+@pytest.mark.parametrize("said", ["True", "true", "1", True, 1, 1.0])
 def test_flags_are_read_in_every_spelling(said: object) -> None:
     submitted = facts(HoSoCoThanhPhanSoHoa=said)[0]
 
