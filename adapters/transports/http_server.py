@@ -28,8 +28,6 @@ PRINCIPAL: Final = web.RequestKey("principal", Principal)
 """Where the hub's guard leaves the caller it has authenticated, for served endpoints to take."""
 
 PROBLEM_JSON: Final = "application/problem+json"
-PRINCIPAL: Final = web.RequestKey("principal", Principal)
-"""Who calls, where the hub has already proved it before an adapter's served endpoint sees the request."""
 BODY_TIMEOUT_S: Final = 30.0
 """A sender that needs longer between headers and the last byte of a body gives up its connection."""
 
