@@ -14,7 +14,7 @@ from contracts.reading import Note, Record
 from hub.judgement import Context, DecidedEvent, Judge
 from hub.picture import DossierState
 from hub.route import known_at
-from hub.sameness import claim_of, row_digest, same_value, told_values
+from hub.sameness import claim_of, news_in, row_digest, same_value, told_values
 from hub.transitions import passes_through
 from ledger.events import FactRecorded, TransitionQuestioned
 
@@ -172,9 +172,9 @@ class _News:
         known = self.context.known
         if known is None:
             return told
-        changed = {name: value for name, value in told.items() if not _holds(known, name, value)}
+        changed = news_in(told, known.fields)
         for flight in self.context.flights:
-            changed = {name: value for name, value in changed.items() if not _holds(flight.picture, name, value)}
+            changed = news_in(changed, flight.picture.fields)
         if changed and self.context.project is not None:
             return self._tellable(known, changed)
         return changed
@@ -203,8 +203,8 @@ class _News:
             return False
         for flight in self.context.flights:
             picture = flight.picture
-            if final_state in {"", picture.state} and all(
-                _holds(picture, name, value) for fact in facts for name, value in told_values(fact).items()
+            if final_state in {"", picture.state} and not any(
+                news_in(told_values(fact), picture.fields) for fact in facts
             ):
                 self.confirms = flight.through
                 return True
@@ -251,8 +251,8 @@ class _News:
         own = known_at(self.judge.now, context.party.id, None) if context.confirmed else context.known
         if own is None:
             return context.known is None
-        return self.known_state == own.state and all(
-            _holds(own, name, value) for fact in self.record.facts for name, value in told_values(fact).items()
+        return self.known_state == own.state and not any(
+            news_in(told_values(fact), own.fields) for fact in self.record.facts
         )
 
 
@@ -263,15 +263,6 @@ def _reason(event: TransitionQuestioned) -> Note:
 def _said_at(state: DossierState, party: str) -> int:
     last = state.last_by(party)
     return state.head if last is None else last.position
-
-
-def _holds(picture: Picture, name: str, value: Any) -> bool:
-    known = picture.fields.get(name)
-    if known is None:
-        return False
-    if type(known) is dict and type(value) is dict:
-        return all(part in known and same_value(known[part], one) for part, one in value.items())
-    return known is value or same_value(known, value)
 
 
 def _with_values(picture: Picture, values: Mapping[str, Any]) -> Picture:

@@ -101,6 +101,8 @@ def known_at(
     ``through`` bounds what counts to events up to that position. None: it holds nothing that we know of.
     """
     confirmed = standing.through if standing is not None else 0
+    if confirmed <= 0 and through is None and not state.open and _speaks_alone(state, party):
+        return state.picture()
     base = state.picture(through=confirmed) if confirmed > 0 else None
     own = [
         told
@@ -113,6 +115,14 @@ def known_at(
     if not own:
         return base
     return _with_own_words(base, own, state)
+
+
+def _speaks_alone(state: DossierState, party: str) -> bool:
+    """Whether all that is known of a dossier is this party's own word: then its picture is the dossier's."""
+    for told in state.told:
+        if told.event.party != party:
+            return False
+    return bool(state.told)
 
 
 def _with_own_words(base: Picture | None, own: Sequence[Told], state: DossierState) -> Picture:

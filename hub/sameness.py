@@ -111,3 +111,21 @@ def _same_member(address: bool, one: Any, other: Any) -> bool:  # noqa: FBT001  
     if address:
         return bool(one.partition("?")[0] == other.partition("?")[0])
     return same_value(one, other)
+
+
+def news_in(told: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of ``told`` that ``known`` does not hold yet."""
+    return {
+        name: value
+        for name, value in told.items()
+        # Most values are repeated as they were: identity and plain equality settle nearly all of them.
+        if (before := known.get(name)) is not value and before != value and not _covers(before, value)
+    }
+
+
+def _covers(known: Any, value: Any) -> bool:
+    if known is None:
+        return False
+    if type(known) is dict and type(value) is dict:
+        return all(part in known and same_value(known[part], one) for part, one in value.items())
+    return same_value(known, value)
