@@ -70,6 +70,7 @@ class Views:
         self._reached: list[tuple[int, asyncio.Future[None]]] = []
         self._stopping = False
         self._waiting: asyncio.Future[None] | None = None
+        self._folding = asyncio.Lock()
         self.position = self._resume()
 
     def _resume(self) -> int:
@@ -99,8 +100,16 @@ class Views:
         await asyncio.sleep(GATHER_S)
 
     async def catch_up(self) -> int:
-        """Take in everything durable by now; returns the position contained."""
-        read = self.position
+        """Take in everything durable by now; returns the position contained.
+
+        Whoever asks while another is at it waits: an entry taken in twice would count twice.
+        """
+        async with self._folding:
+            await self._catch_up()
+        return self.position
+
+    async def _catch_up(self) -> None:
+        read = max(self.position, self._gathering.position)  # what a cancelled caller gathered is there already
         while not self._stopping:
             entries = self._ledger.read(read, READ_SLICE)
             for entry in entries:
@@ -113,7 +122,6 @@ class Views:
                     await self._write(read)
                 break
             await asyncio.sleep(0)
-        return self.position
 
     async def _write(self, read: int) -> None:
         for number, stream in enumerate(self._gathering.touched):
