@@ -25,7 +25,9 @@ LIMIT = 200_000
 @web.middleware
 async def paths_prove_parties(request: web.Request, handler: Handler) -> web.StreamResponse:
     if request.headers.get("X-Path-Secret") == "duong-mau":
-        request[PRINCIPAL] = request.app[GATE].by_path("duong-mau")
+        principal = request.app[GATE].by_path("duong-mau")
+        assert principal is not None
+        request[PRINCIPAL] = principal
     return await handler(request)
 
 
