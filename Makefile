@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+SKIPS := $(VENV)/.skipped
 ARGS ?=
 SOURCES := hub adapters contracts ledger monitoring packaging tests bench
 
@@ -31,33 +32,39 @@ $(STAMP): requirements.lock pyproject.toml
 demo: $(STAMP)
 	@$(BIN)/lienthong demo $(ARGS)
 
+# Two sessions: what kills processes or builds wheels runs alone. The second runs also when the first has failed.
 test: $(STAMP)
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not faults and not packaging" $(ARGS)
-	@$(BIN)/python -m pytest -p no:xdist -p no:randomly -m "faults or packaging" $(ARGS)
+	@rm -f $(SKIPS); export LIENTHONG_TEST_SKIPS=$(SKIPS); failed=0; \
+	$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m "not faults and not packaging" $(ARGS) || failed=1; \
+	$(BIN)/python -m pytest -q -p no:xdist -p no:randomly -m "faults or packaging" $(ARGS) || failed=1; \
+	if test -s $(SKIPS); then echo "Skipped, and why:"; sort -u $(SKIPS); else echo "Skipped: nothing."; fi; \
+	if test $$failed = 0; then echo "All tests passed."; else echo "Tests failed."; fi; \
+	exit $$failed
 
 lint: $(STAMP)
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/lint-imports --no-cache
-	@$(BIN)/codespell $(SOURCES) README.md CONTRIBUTING.md CHANGELOG.md docs Makefile
+	@$(BIN)/codespell $(SOURCES) README.md CONTRIBUTING.md CHANGELOG.md docs deploy Makefile
 
 types: $(STAMP)
 	@$(BIN)/mypy
 
 conformance: $(STAMP)
-	@$(BIN)/python -m pytest tests/conformance $(ARGS)
+	@$(BIN)/python -m pytest -q tests/conformance $(ARGS)
 
 integration: $(STAMP)
-	@$(BIN)/python -m pytest tests/integration $(ARGS)
+	@$(BIN)/python -m pytest -q tests/integration $(ARGS)
 
 faults: $(STAMP)
-	@$(BIN)/python -m pytest -p no:xdist -p no:randomly -m faults $(ARGS)
+	@$(BIN)/python -m pytest -q -p no:xdist -p no:randomly -m faults $(ARGS)
 
 bench: $(STAMP)
 	@$(BIN)/python -m bench.run $(ARGS)
 
+# Run as a file: a module called `packaging` is a distribution of other people.
 docs: $(STAMP)
-	@$(BIN)/python -m packaging.generate_docs
+	@$(BIN)/python packaging/generate_docs.py
 
 docs-check: docs
 	@git diff --exit-code -- docs
@@ -75,4 +82,4 @@ format: $(STAMP)
 	@$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf build dist .lienthong .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf build dist .lienthong .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

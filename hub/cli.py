@@ -323,6 +323,17 @@ def adapter_show(name: str, as_json: JsonOption = False) -> None:
     command.show(name, as_json=as_json)
 
 
+@adapter_app.command("new")
+def adapter_new(
+    name: str,
+    directory: Annotated[str, typer.Option("--dir", help="Where to; default: lienthong-<name>.")] = "",
+) -> None:
+    """Write a new adapter distribution that works and passes its own suite; an existing file is never overwritten."""
+    from hub.commands import adapter as command
+
+    command.new(name, directory=directory)
+
+
 @adapter_app.command("try")
 def adapter_try(
     file: str,

@@ -6,8 +6,9 @@ from typing import Any
 import msgspec
 
 from adapters import registry
+from adapters.kit import scaffold
 from contracts.envelope import Envelope
-from contracts.errors import MessageRefused
+from contracts.errors import MessageRefused, Misconfigured
 from contracts.facts import stated
 from contracts.picture import Due
 from contracts.ports import Adapter, Profile
@@ -37,6 +38,20 @@ def _summary(adapter: Adapter) -> dict[str, Any]:
         "carries_rows": adapter.carries_rows(),
         "mapping_hash": adapter.mapping_hash(),
     }
+
+
+def new(name: str, *, directory: str) -> None:
+    """Write the skeleton of an adapter; ``config.invalid`` for a bad name or where a file is in the way."""
+    written = scaffold(name)
+    root = Path(directory or f"lienthong-{name.replace('_', '-')}")
+    taken = [path for path in written if (root / path).exists()]
+    if taken:
+        raise Misconfigured("config.invalid", "the file exists already", name=str(root / taken[0]))
+    for path, text in written.items():
+        target = root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, "utf-8")
+    say(f"{root}: {len(written)} files; next: cd {root} && pip install -e .[test] && pytest")
 
 
 def try_file(file: str, *, source: str, target: str, kind: str, as_json: bool) -> None:
