@@ -84,32 +84,28 @@ class Admin:
             agency=_text(values, "agency"),
             status=_text(values, "status"),
             cursor=_text(values, "cursor"),
-            limit=min(int(values.get("limit", 50)), _MOST),
+            limit=_number(values, "limit", 50, most=_MOST),
         )
         return {"dossiers": msgspec.to_builtins(page.dossiers), "next": page.cursor or None}
 
     async def _show(self, principal: Principal, values: Mapping[str, Any]) -> Any:
-        state = self._sight.open(principal, _text(values, "code"), "dossier")
-        await self._ledger.durable(self._ledger.placed)
+        state = await self._sight.open(principal, _text(values, "code"), "dossier")
         return self._sight.shown(state)
 
     async def _timeline(self, principal: Principal, values: Mapping[str, Any]) -> Any:
-        state = self._sight.open(principal, _text(values, "code"), "timeline")
-        await self._ledger.durable(self._ledger.placed)
+        state = await self._sight.open(principal, _text(values, "code"), "timeline")
         events = [self._feed.cloud_event(entry, principal) for entry in self._sight.entries(state)]
         return {"code": state.code, "events": events}
 
     async def _at(self, principal: Principal, values: Mapping[str, Any]) -> Any:
-        state = self._sight.open(principal, _text(values, "code"), "past")
-        await self._ledger.durable(self._ledger.placed)
-        past = self._sight.past(state, position=int(values.get("position", 0)), recorded_us=_time(values))
+        state = await self._sight.open(principal, _text(values, "code"), "past")
+        past = self._sight.past(state, position=_number(values, "position", 0), recorded_us=_time(values))
         return self._sight.shown(past)
 
     async def _diff(self, principal: Principal, values: Mapping[str, Any]) -> Any:
-        state = self._sight.open(principal, _text(values, "code"), "diff")
-        await self._ledger.durable(self._ledger.placed)
-        before = self._sight.past(state, position=int(values["before"]))
-        after = self._sight.past(state, position=int(values["after"]))
+        state = await self._sight.open(principal, _text(values, "code"), "diff")
+        before = self._sight.past(state, position=_number(values, "before"))
+        after = self._sight.past(state, position=_number(values, "after"))
         return {"code": state.code, "from": before.head, "to": after.head, "changes": difference(before, after)}
 
     async def _parked(self, _principal: Principal, values: Mapping[str, Any]) -> Any:
@@ -127,7 +123,7 @@ class Admin:
         }
 
     async def _parked_one(self, principal: Principal, values: Mapping[str, Any]) -> Any:
-        state = self._sight.open(principal, _text(values, "code"), "parked")
+        state = await self._sight.open(principal, _text(values, "code"), "parked")
         target = _text(values, "target")
         standing = self._ledger.standings(state.stream).get(target)
         if standing is None or not standing.parked:
@@ -142,7 +138,7 @@ class Admin:
         }
 
     async def _requeue(self, principal: Principal, values: Mapping[str, Any]) -> Any:
-        state = self._sight.open(principal, _text(values, "code"), "requeue")
+        state = await self._sight.open(principal, _text(values, "code"), "requeue")
         target = _text(values, "target")
         done = await self._lanes.requeue(target, state.stream, by=principal.party, note=_text(values, "note"))
         if not done:
@@ -174,11 +170,18 @@ def _text(values: Mapping[str, Any], name: str) -> str:
     return value
 
 
+def _number(values: Mapping[str, Any], name: str, default: int | None = None, *, most: int = 2**53) -> int:
+    value = values.get(name, default)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
+        raise MessageRefused("query.invalid", name=name)
+    return value
+
+
 def _time(values: Mapping[str, Any]) -> int:
     text = _text(values, "time")
     if not text:
         return 0
     try:
         return from_datetime(datetime.fromisoformat(text))
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise MessageRefused("query.invalid", name="time") from error

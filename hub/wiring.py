@@ -144,7 +144,10 @@ def build(settings: Settings, world: World, *, watch: Watch | None = None, accep
         dossiers=dossiers,
         origin=settings.ledger.origin,
     )
-    sight = Sight(ledger=ledger, dossiers=dossiers, views=views, clock=world.clock, parties=tuple(parties))
+    barred = frozenset(name for name, party in parties.items() if not party.enabled)
+    sight = Sight(
+        ledger=ledger, dossiers=dossiers, views=views, clock=world.clock, parties=tuple(parties), barred=barred
+    )
     feed = Feed(ledger=ledger, sees=sight.sees)
     access = Access(
         read_grants(world.files),
@@ -154,10 +157,15 @@ def build(settings: Settings, world: World, *, watch: Watch | None = None, accep
         lifetime_s=settings.hub.session_lifetime_s,
     )
     admin = Admin(ledger=ledger, sight=sight, views=views, feed=feed, lanes=delivery, access=access, clock=world.clock)
-    gate = HubGate(
-        admit=reception, access=access, sight=sight, clock=world.clock, catalogues=catalogues.load(world.files)
-    )
     doors = Doors()
+    gate = HubGate(
+        admit=reception,
+        access=access,
+        sight=sight,
+        clock=world.clock,
+        catalogues=catalogues.load(world.files),
+        is_draining=doors.is_draining,
+    )
     app = build_app(
         gate=gate,
         access=access,
@@ -171,6 +179,7 @@ def build(settings: Settings, world: World, *, watch: Watch | None = None, accep
         observer=watch,
         doors=doors,
         limits=_body_limits(settings, adapters),
+        barred=barred,
     )
     health = Health()
     health.add("ledger", ledger.ailment)

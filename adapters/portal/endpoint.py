@@ -127,6 +127,8 @@ class Endpoint:
         )
 
         async def admit() -> Mapping[str, Any]:
+            if principal.role != "party" or principal.adapter not in {"", "portal"}:
+                raise MessageRefused("transport.forbidden")
             return answers.admitted(await self._gate.admit(envelope))
 
         return await _guarded(admit, root)

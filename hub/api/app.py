@@ -1,6 +1,6 @@
 """The user port put together: our routes, the adapters' served endpoints, and the admin socket."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from importlib import import_module
 from importlib.resources import files
 from typing import Any, Final
@@ -61,9 +61,13 @@ def build_app(  # noqa: PLR0913  # the pieces of a hub come in by name
     observer: RequestObserver,
     doors: Doors,
     limits: Mapping[str, int],
+    barred: Collection[str] = (),
 ) -> web.Application:
-    """The application of the user port."""
-    app = web.Application(middlewares=[guard(access, observer, doors.is_draining)], client_max_size=_CLIENT_MAX_SIZE)
+    """The application of the user port. ``barred`` parties may not enter."""
+    mounted = list(served_routes(adapters, gate))
+    drop_in = frozenset(prefix + route.path for route in mounted for prefix in ("", _PATH_CREDENTIAL))
+    guarded = guard(access, observer, doors.is_draining, barred=barred, drop_in=drop_in)
+    app = web.Application(middlewares=[guarded], client_max_size=_CLIENT_MAX_SIZE)
     messages = Messages(admit=gate.admit, adapters=adapters, ledger=ledger, gate=gate, limits=limits)
     pages = DossierPages(sight=sight, views=views, feed=feed, parties=parties)
     doors.streams = streams = Streams(feed)
@@ -84,7 +88,7 @@ def build_app(  # noqa: PLR0913  # the pieces of a hub come in by name
             web.get("/openapi.yaml", _openapi()),
         ]
     )
-    for route in served_routes(adapters, gate):
+    for route in mounted:
         app.router.add_route(route.method, route.path, route.handler, **route.kwargs)
         app.router.add_route(route.method, _PATH_CREDENTIAL + route.path, route.handler, **route.kwargs)
     app.router.add_post(_PATH_CREDENTIAL + "/v1/messages", messages.post)

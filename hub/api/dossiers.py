@@ -41,13 +41,13 @@ class DossierPages:
         rows = [
             msgspec.to_builtins(found)
             for found in page.dossiers
-            if principal.role != "party" or self._sight.find(principal, found.code) is not None
+            if self._sight.sees(principal, bytes.fromhex(found.stream))
         ]
         return reply({"dossiers": rows, "next": page.cursor or None})
 
     async def show(self, request: web.Request) -> web.Response:
         """One dossier now, at a position, or at a record time."""
-        state = self._sight.open(caller(request), request.match_info["code"], "dossier")
+        state = await self._sight.open(caller(request), request.match_info["code"], "dossier")
         position = number(request, "position", 0, least=1)
         recorded_us = moment(request, "at")
         if position or recorded_us:
@@ -57,7 +57,7 @@ class DossierPages:
     async def events(self, request: web.Request) -> web.Response:
         """All events of one dossier as CloudEvents."""
         principal = caller(request)
-        state = self._sight.open(principal, request.match_info["code"], "events")
+        state = await self._sight.open(principal, request.match_info["code"], "events")
         entries = self._sight.entries(state)
         return reply(
             {
@@ -68,20 +68,24 @@ class DossierPages:
 
     async def diff(self, request: web.Request) -> web.Response:
         """What changed between two positions."""
-        state = self._sight.open(caller(request), request.match_info["code"], "diff")
+        state = await self._sight.open(caller(request), request.match_info["code"], "diff")
         before = self._sight.past(state, position=number(request, "from", 0, least=1, required=True))
         after = self._sight.past(state, position=number(request, "to", 0, least=1, required=True))
         return reply({"code": state.code, "from": before.head, "to": after.head, "changes": difference(before, after)})
 
     async def sync(self, request: web.Request) -> web.Response:
         """How every target stands to one dossier."""
-        state = self._sight.open(caller(request), request.match_info["code"], "sync")
+        state = await self._sight.open(caller(request), request.match_info["code"], "sync")
         return reply({"code": state.code, "position": state.head, "sync": self._sight.sync(state.stream)})
 
     async def message(self, request: web.Request) -> web.Response:
         """The fate of a message."""
         principal = caller(request)
-        fate = self._views.message(request.match_info["id"])
+        message_id = request.match_info["id"]
+        fate = self._views.message(message_id)
+        if fate is None:  # its sender may ask sooner than the views follow
+            await self._views.catch_up()
+            fate = self._views.message(message_id)
         if fate is None or (principal.role == "party" and fate.party != principal.party):
             raise MessageRefused("query.not_found")
         shown = msgspec.to_builtins(fate)

@@ -1,10 +1,12 @@
 """What the adapters' served endpoints may do: authenticate, admit, read what concerns their caller."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from contracts.envelope import Envelope
+from contracts.errors import Overloaded
 from contracts.picture import Picture
-from contracts.ports import Admit, Clock, Principal
+from contracts.ports import Admit, Admitted, Clock, Principal
 from hub.api.access import Access
 from hub.api.sight import Sight
 
@@ -20,8 +22,10 @@ class HubGate:
         sight: Sight,
         clock: Clock,
         catalogues: Mapping[str, Sequence[Mapping[str, Any]]],
+        is_draining: Callable[[], bool],
     ) -> None:
         self._admit = admit
+        self._is_draining = is_draining
         self._access = access
         self._sight = sight
         self._clock = clock
@@ -29,8 +33,13 @@ class HubGate:
 
     @property
     def admit(self) -> Admit:
-        """The door for messages."""
-        return self._admit
+        """The door for messages; closed (``hub.draining``) while the hub stops."""
+        return self._enter
+
+    async def _enter(self, envelope: Envelope) -> Admitted:
+        if self._is_draining():
+            raise Overloaded("hub.draining", retry_after_s=5)
+        return await self._admit(envelope)
 
     def now(self) -> int:
         """The hub's clock, microseconds UTC."""
@@ -53,8 +62,8 @@ class HubGate:
         return self._access.by_session(session)
 
     async def find_dossier(self, principal: Principal, code: str) -> Picture | None:
-        """The dossier as it stands, if it concerns the caller."""
-        return self._sight.find_picture(principal, code)
+        """The dossier as it stands, if it concerns the caller; a watched reader's access is on the log by then."""
+        return await self._sight.find_picture(principal, code)
 
     def catalogue(self, name: str) -> Sequence[Mapping[str, Any]]:
         """A served catalogue by name; none is empty-handed: an unknown name has no rows."""

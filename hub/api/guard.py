@@ -5,7 +5,7 @@ writes nothing, an operator also runs commands, a party sees what concerns it an
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Container
 from typing import Final, Protocol, TypeAlias
 
 from aiohttp import web
@@ -39,11 +39,32 @@ def route_of(request: web.Request) -> str:
     return resource.canonical if resource is not None else UNKNOWN_ROUTE
 
 
-def guard(access: Access, observer: RequestObserver, is_draining: Callable[[], bool]) -> Middleware:
-    """The one middleware of the user port."""
+def guard(
+    access: Access,
+    observer: RequestObserver,
+    is_draining: Callable[[], bool],
+    *,
+    barred: Container[str] = (),
+    drop_in: Container[str] = (),
+) -> Middleware:
+    """The one middleware of the user port. ``barred`` parties may not enter.
+
+    ``drop_in`` are the routes of served endpoints, by pattern: their callers understand nothing but their own shape, so
+    the endpoint itself refuses them.
+    """
 
     def check(request: web.Request) -> None:
-        _identify(request, access)
+        principal = _identify(request, access)
+        if route_of(request) in drop_in:
+            if principal is not None:
+                request[PRINCIPAL] = principal
+            return
+        if principal is not None:
+            if principal.party in barred:
+                raise MessageRefused("intake.party_disabled")
+            request[PRINCIPAL] = principal
+        elif _shows_credential(request):
+            raise MessageRefused("transport.unauthenticated")
         if is_draining() and request.method not in _OPEN_METHODS:
             raise Overloaded("hub.draining", retry_after_s=5)
 
@@ -88,20 +109,19 @@ def _watched(check: Callable[[web.Request], None], observer: RequestObserver) ->
     return middleware
 
 
-def _identify(request: web.Request, access: Access) -> None:
+def _identify(request: web.Request, access: Access) -> Principal | None:
     secret = request.match_info.get("secret")
     if secret is not None:
-        principal = access.by_secret(secret, "path")
-        if principal is None:
-            raise MessageRefused("transport.unauthenticated")
-        request[PRINCIPAL] = principal
-        return
+        return access.by_secret(secret, "path")
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer" and token:
-        principal = access.by_secret(token, "bearer") or access.by_session(token)
-        if principal is None:
-            raise MessageRefused("transport.unauthenticated")
-        request[PRINCIPAL] = principal
+        return access.by_secret(token, "bearer") or access.by_session(token)
+    return None
+
+
+def _shows_credential(request: web.Request) -> bool:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return "secret" in request.match_info or (scheme.lower() == "bearer" and bool(token))
 
 
 def caller(request: web.Request, *roles: str) -> Principal:

@@ -136,7 +136,8 @@ def _outcome(record: RecordOutcome) -> dict[str, Any]:
 
 
 def _error(error: FieldError) -> dict[str, Any]:
-    return {"path": error.path, "code": error.code, "vi": error.vi, "en": error.en}
+    shown: dict[str, Any] = {"path": error.path, "code": error.code, "vi": error.vi, "en": error.en}
+    return shown | {"line": error.line} if error.line else shown
 
 
 def _note(note: Note) -> dict[str, str]:

@@ -4,7 +4,7 @@ A party sees what concerns it: dossiers it told of, holds, or is told of. Audito
 all; each time sealed content is opened for one of them the log says so (``EvidenceAccessed``).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -29,13 +29,22 @@ class Sight:
     """The reading side of one hub."""
 
     def __init__(
-        self, *, ledger: Ledger, dossiers: Dossiers, views: Views, clock: Clock, parties: Sequence[str]
+        self,
+        *,
+        ledger: Ledger,
+        dossiers: Dossiers,
+        views: Views,
+        clock: Clock,
+        parties: Sequence[str],
+        barred: Collection[str] = (),
     ) -> None:
+        """``parties`` are those of the configuration, ``barred`` those among them that may not enter now."""
         self._ledger = ledger
         self._dossiers = dossiers
         self._views = views
         self._clock = clock
         self._parties = tuple(parties)
+        self._entitled = frozenset(parties) - frozenset(barred)
 
     # ── who may see what ─────────────────────────────────────────────────────────────────────────
 
@@ -44,6 +53,8 @@ class Sight:
         if principal.role != "party":
             return True
         party = principal.party
+        if party not in self._entitled:
+            return False
         if party in {state.origin, state.holder}:
             return True
         if any(told.event.party == party for told in state.told):
@@ -58,15 +69,11 @@ class Sight:
         """The dossier with this code in any form, if it concerns the caller."""
         parties = (principal.party,) if principal.role == "party" else self._parties
         state = self._dossiers.by_code(code, parties)
-        if state is None:
-            found = self._views.find(code)
-            state = self._dossiers.state(found[0]) if found else None
-        if state is None or not state.told or not self.concerns(principal, state):
-            return None
-        return state
+        candidates = [state] if state is not None else [self._dossiers.state(found) for found in self._views.find(code)]
+        return next((one for one in candidates if one.told and self.concerns(principal, one)), None)
 
-    def open(self, principal: Principal, code: str, what: str) -> DossierState:
-        """As ``find``, but recorded for those whose reading is watched.
+    async def open(self, principal: Principal, code: str, what: str) -> DossierState:
+        """As ``find``, but recorded, durably, for those whose reading is watched.
 
         Raises:
             MessageRefused: ``query.not_found`` also for what does not concern the caller: absence says nothing.
@@ -74,26 +81,30 @@ class Sight:
         state = self.find(principal, code)
         if state is None:
             raise MessageRefused("query.not_found")
-        self.record(principal, state.stream, what)
+        await self.record(principal, state.stream, what)
         return state
 
-    def record(self, principal: Principal, stream: bytes, what: str) -> None:
-        """Put a watched reader's access on the log."""
+    async def record(self, principal: Principal, stream: bytes, what: str) -> None:
+        """Put a watched reader's access on the log; nothing is shown before it would survive a power cut."""
         if principal.role not in _WATCHED_ROLES:
             return
         event = EvidenceAccessed(
             by=principal.party, role=principal.role, stream=stream.hex(), what=what, at=self._clock.now()
         )
-        self._ledger.submit(Unit(events=(NewEvent(self._ledger.named_stream(*_GOVERNANCE), event),)))
+        placed = self._ledger.submit(Unit(events=(NewEvent(self._ledger.named_stream(*_GOVERNANCE), event),)))
+        await self._ledger.durable(placed.positions[0])
 
     def code_of(self, stream: bytes) -> str:
         """The leading code of a dossier."""
         return self._dossiers.state(stream).code
 
-    def find_picture(self, principal: Principal, code: str) -> Picture | None:
-        """The dossier as it stands, for a served endpoint."""
+    async def find_picture(self, principal: Principal, code: str) -> Picture | None:
+        """The dossier as it stands, for a served endpoint; recorded as ``open`` does."""
         state = self.find(principal, code)
-        return None if state is None else state.picture()
+        if state is None:
+            return None
+        await self.record(principal, state.stream, "dossier")
+        return state.picture()
 
     # ── how it is shown ──────────────────────────────────────────────────────────────────────────
 

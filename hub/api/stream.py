@@ -41,15 +41,21 @@ class Streams:
         self._closing.set()
 
     async def events(self, request: web.Request) -> web.Response:
-        """Events after a position; with ``wait`` the answer is held until there is one."""
+        """Events after a position; with ``wait`` the answer is held until there is one that the caller may see."""
         principal = caller(request)
         after = number(request, "after", 0, least=0)
         limit = number(request, "limit", 500, least=1, most=_MOST_EVENTS)
         wait_s = number(request, "wait", 0, least=0, most=_LONGEST_WAIT_S)
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + wait_s
         events, position = self._feed.page(principal, after, limit)
-        if not events and wait_s:
-            await self._feed.wait_beyond(position, float(wait_s))
+        while not events and not self._closing.is_set() and loop.time() < deadline:
+            before = position
             events, position = self._feed.page(principal, position, limit)
+            if position == before:
+                await self._feed.wait_beyond(position, deadline - loop.time())
+            else:
+                await asyncio.sleep(0)
         return reply({"events": events, "next": position})
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
