@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 from lxml import etree
 
-from adapters.portal import codes, record, rows, suspicion
+from adapters.portal import codes, ordinary, record, rows, suspicion
 from adapters.portal.fields import (
     EXTENDED_ONLY,
     MEMBERS,
@@ -68,8 +68,12 @@ def read(envelope: Envelope, profile: Profile) -> Reading:
         parked=tuple(reader.parked),
         secrets=opened.secrets,
         agency=normal_agency(agency_of(opened, envelope)),
-        warnings=tuple(Note("warn.unknown_field", f"/{name}") for name in opened.head if name not in _HEAD),
+        warnings=() if opened.head.keys() <= _HEAD else _unknown_head(opened.head),
     )
+
+
+def _unknown_head(head: Mapping[str, Any]) -> tuple[Note, ...]:
+    return tuple(Note("warn.unknown_field", f"/{name}") for name in head if name not in _HEAD)
 
 
 def recognise(body: bytes, content_type: str) -> str:
@@ -111,8 +115,8 @@ class _Reader:
         self._rows: list[suspicion.Row | None] = []
         root = opened.root
         self._xml_valid = root is not None and self._contract.is_valid_xml(root)
-        self._volatile = b"t=" in body
-        self._marks = suspicion.may_hold_marks(body)
+        self._volatile = b"=" in body
+        self._marks = suspicion.may_hold_marks(body, xml=root is not None)
         self._scene = Scene(
             zone=profile.date_zone,
             xml=root is not None,
@@ -121,11 +125,21 @@ class _Reader:
 
     def take(self, index: int) -> None:
         """Read one record; whatever is wrong with it stays with it."""
-        self._scene.begin()
+        scene = self._scene
+        scene.begin()
         members: Any = None
+        if self._opened.elements is None:
+            members = ordinary.decode(self._service, self._opened.items[index])
+            if members is not None and not self._is_row and not _procedure(members["MaTTHC"])[0]:
+                members = None
         try:
-            members = self._members(index)
-            self._understand(index, members)
+            scene.ordinary = members is not None
+            if members is not None:
+                self._understand(index, members, members)
+            else:
+                members = self._members(index)
+                self._check(index, members)
+                self._understand(index, members, plain(members, "", self._fields, scene))
         except MessageRefused as refusal:
             errors = tuple(self._placed(index, error) for error in refusal.errors)
             span = self._opened.spans[index]
@@ -162,10 +176,9 @@ class _Reader:
             raise MessageRefused("read.type", name=self._service)
         return members
 
-    def _understand(self, index: int, members: dict[str, Any]) -> None:
+    def _understand(self, index: int, members: dict[str, Any], texts: Mapping[str, Any]) -> None:
+        """Make the record of valid members; ``texts`` are the same with every value as text or list."""
         scene = self._scene
-        self._check(index, members)
-        texts = plain(members, "", self._fields, scene)
         word = texts["MaHoSo"]
         try:
             code = DossierCode.parse(word)

@@ -134,9 +134,12 @@ def _is_mobile(number: str) -> bool:
     return len(digits) == _MOBILE_LENGTH and digits.isdigit() and digits.startswith(_MOBILE_STARTS)
 
 
-def may_hold_marks(body: bytes) -> bool:
-    """Whether a message may hold combining marks at all: one look at its bytes spares a look at every text."""
-    return b"\xcc" in body or b"\xcd" in body or b"\\" in body or b"&#" in body
+def may_hold_marks(body: bytes, *, xml: bool) -> bool:
+    """Whether a message may hold combining marks at all: one look at its bytes spares a look at every text.
+
+    U+0300 to U+036F begin with these two bytes in UTF-8; else they are written as escapes or character references.
+    """
+    return b"\xcc" in body or b"\xcd" in body or (b"&#" if xml else b"\\") in body
 
 
 def of_text(record: Mapping[str, Any], scene: Scene) -> None:

@@ -40,6 +40,10 @@ class Scene(msgspec.Struct):
     zone: str
     xml: bool
     code_lists: tuple[tuple[str, str, Mapping[str, str]], ...]
+    ordinary: bool = False
+    """Whether the record is known to hold texts and lists only where they belong (``adapters.portal.ordinary``)."""
+    days: dict[str, int] = {}
+    """Starts of days already computed for this message, microseconds by ``yyyyMMdd``."""
     notes: list[Note] = []
     errors: list[FieldError] = []
     unknown: tuple[str, ...] = ()
@@ -76,7 +80,7 @@ def plain(members: Mapping[str, Any], at: str, known: frozenset[str], scene: Sce
 
     A number where the standard says string is taken and noted; true and false are "1" and "0".
     """
-    if _AS_EXPECTED.issuperset(map(type, members.values())):
+    if scene.ordinary or _AS_EXPECTED.issuperset(map(type, members.values())):
         return members
     made: dict[str, Any] = {}
     for name, value in members.items():
@@ -121,8 +125,12 @@ def moment(value: str | None, at: str, scene: Scene) -> Moment | None:
     zone = scene.zone
     try:
         if len(value) == _COMPACT:
-            # yyyyMMddHHmmss, which nearly every date is: the day from a cache, the time of day from two tables.
-            return Moment(_midnight(value[:8], zone) + _MINUTES[value[8:12]] + _SECONDS[value[12:]], value, zone)
+            # yyyyMMddHHmmss, which nearly every date is: the day once per message, the time of day from two tables.
+            day = value[:8]
+            midnight = scene.days.get(day)
+            if midnight is None:
+                midnight = scene.days[day] = _midnight(day, zone)
+            return Moment(midnight + _MINUTES[value[8:12]] + _SECONDS[value[12:]], value, zone)
     except (KeyError, ValueError):
         pass  # a sentinel, or a fault to be named below
     if not dates.is_stated(value):
