@@ -15,6 +15,7 @@ from contracts.moment import Moment
 
 MAX_DOCUMENT_NAME: Final = 4000
 MAX_PAPER_NAME: Final = 2000
+_COMPACT: Final = 14
 _AMOUNT: Final = re.compile(r"[0-9]+(?:[.,][0-9]+)*", re.ASCII)
 
 
@@ -67,11 +68,15 @@ def fees(given: tuple[Fee, ...]) -> list[dict[str, str]]:
             "TenPhiLePhi": fee.name,
             "MaPhiLePhi": fee.code,
             "HinhThucThu": fee.collected_at,
-            "Gia": fee.amount if _AMOUNT.fullmatch(fee.amount) else "",
+            "Gia": fee.amount if _is_amount(fee.amount) else "",
             "LoaiPhiLePhi": fee.kind,
         }
         for fee in given
     ]
+
+
+def _is_amount(text: str) -> bool:
+    return not text or (text.isascii() and text.isdigit()) or _AMOUNT.fullmatch(text) is not None
 
 
 def papers(given: tuple[Paper, ...]) -> list[dict[str, str | int]]:
@@ -109,7 +114,12 @@ def supplements(rounds: tuple[Supplement, ...]) -> list[dict[str, Any]]:
 
 def date(moment: Moment | None) -> str:
     """``yyyyMMddHHmmss`` in Việt Nam, whatever the sender's zone; "" for none."""
-    return "" if moment is None else dates.print_compact(moment)
+    if moment is None:
+        return ""
+    text = moment.text
+    if moment.zone == dates.VIETNAM and len(text) == _COMPACT and text.isdigit():
+        return text  # written so by its own party
+    return dates.print_compact(moment)
 
 
 # ── what went in whole ───────────────────────────────────────────────────────────────────────────
@@ -144,7 +154,7 @@ def _whole_results(given: tuple[Document, ...]) -> bool:
 
 
 def _whole_fees(given: tuple[Fee, ...]) -> bool:
-    return all(not fee.amount or _AMOUNT.fullmatch(fee.amount) for fee in given)
+    return all(_is_amount(fee.amount) for fee in given)
 
 
 def _whole_papers(given: tuple[Paper, ...]) -> bool:

@@ -240,10 +240,11 @@ def _missing(carried: Mapping[str, Any], state: State, profile: Profile) -> tupl
 def _losses(
     fields: Mapping[str, Any], carried: Mapping[str, Any], record: Mapping[str, Any], profile: Profile
 ) -> tuple[Note, ...]:
-    losses = [codes.LOSSES[name] for name in fields if name not in carried and name in codes.LOSSES and fields[name]]
-    losses.extend(
-        codes.LOSSES[name] for name, whole in lists.IS_WHOLE.items() if name in carried and not whole(fields[name])
-    )
+    known = codes.LOSSES
+    losses = [known[name] for name in fields if name not in carried and name in known and fields[name]]
+    for name, is_whole in lists.IS_WHOLE.items():
+        if name in carried and not is_whole(fields[name]):
+            losses.append(known[name])
     kind = fields.get("applicant_type")
     if kind and codes.is_folded(kind, profile.options.get("applicant_types", "")):
         losses.append(codes.LOSSES["applicant_type"])
