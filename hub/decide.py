@@ -158,7 +158,7 @@ class _News:
     def _state_is_news(self, claim: str) -> bool:
         if self.context.known is not None and claim == self.known_state:
             return False
-        return all(claim != flight.picture.state for flight in self.context.flights)
+        return all(claim != flight.picture.state for flight in self.context.flights if not flight.outrun)
 
     def _passes(self, claim: str, final: str) -> bool:
         return (
@@ -174,7 +174,8 @@ class _News:
             return told
         changed = news_in(told, known.fields)
         for flight in self.context.flights:
-            changed = news_in(changed, flight.picture.fields)
+            if not flight.outrun:
+                changed = news_in(changed, flight.picture.fields)
         if changed and self.context.project is not None:
             return self._tellable(known, changed)
         return changed

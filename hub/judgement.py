@@ -13,7 +13,7 @@ from contracts.picture import Picture
 from contracts.reading import Note, Record
 from hub.authority import DOMAINS, SUBMISSION_FIELDS, Authority, Ground
 from hub.parties import Party
-from hub.picture import DossierState, Told
+from hub.picture import DossierState, Flight, Told
 from hub.sameness import MARKS, claim_of, same_value, state_told, told_values
 from hub.transitions import legal
 from ledger.events import FactRecorded, TransitionQuestioned
@@ -23,13 +23,6 @@ DecidedEvent: TypeAlias = FactRecorded | TransitionQuestioned
 
 _REPLAY: Final = Note("intake.possible_replay")
 _UNKNOWN: Final = Note("intake.unknown_dossier")
-
-
-class Flight(NamedTuple):
-    """A delivery to the sender that is under way or whose outcome was never learned: what it may by now repeat."""
-
-    through: int
-    picture: Picture
 
 
 class Context(NamedTuple):

@@ -28,10 +28,10 @@ from hub.intake import (
     parts_of,
     verdicts,
 )
-from hub.judgement import Context, Flight, Verdict
+from hub.judgement import Context, Verdict
 from hub.parties import Party
-from hub.picture import DossierState
-from hub.route import known_at
+from hub.picture import DossierState, Flight
+from hub.route import flights_to, known_at
 from ledger.events import AcceptedItem, Event, FactRecorded, MessageAccepted, RecordParked, RefusedItem
 from ledger.port import Ledger
 from ledger.unit import NewEvent, Placed, Seen, Standing, Unit
@@ -170,8 +170,7 @@ class Packet:
             known = known_at(state, party.id, standing)
             if standing is not None:
                 confirmed = standing.through > 0
-                due = self._desk.under_way(party.id, stream)
-                flights = () if due is None or not due.record else (Flight(due.picture.position, due.picture),)
+                flights = flights_to(state, party.id, standing, self._desk.under_way(party.id, stream))
                 project = self._project
         return Context(
             party,

@@ -80,6 +80,18 @@ class StateChange(NamedTuple):
     outcome: str
 
 
+class Flight(NamedTuple):
+    """A delivery to the sender that is under way or whose outcome was never learned: what it may by now repeat.
+
+    ``outrun``: the sender said something else since it was rendered. Then only a record that repeats it as a whole is
+    an echo; a single equal value may be the sender's own return to it.
+    """
+
+    through: int
+    picture: Picture
+    outrun: bool = False
+
+
 class DossierState:
     """The fold of one dossier: mutable, lean, copied by ``fork`` before anything speculative is applied.
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 from contracts.facts import DossierSubmitted, FactCorrected
 from contracts.picture import Due, Picture, StepTaken
 from contracts.ports import Adapter, Profile
-from hub.picture import DossierState, Told
+from hub.picture import DossierState, Flight, Told
 from hub.sameness import state_told, told_values
 from ledger.events import FactRecorded, TransitionQuestioned
 from ledger.unit import Standing
@@ -177,6 +177,22 @@ def raced(state: DossierState, target: str, standing: Standing | None) -> bool:
         told.event.raced == standing.through and told.position > standing.through and told.event.party == target
         for told in state.told
     )
+
+
+def flights_to(state: DossierState, party: str, standing: Standing | None, under_way: Due | None) -> tuple[Flight, ...]:
+    """Deliveries that a party may repeat without it being news: the one under way, and one that raced with its word.
+
+    A system that was overwritten by a delivery it had already outrun says the older value again; until it was told once
+    more, that is an echo.
+    """
+    flights: tuple[Flight, ...] = ()
+    if under_way is not None and under_way.record:
+        through = under_way.picture.position
+        spoke = any(told.event.raced == through and told.event.party == party for told in state.told)
+        flights = (Flight(through, under_way.picture, spoke),)
+    if standing is not None and raced(state, party, standing):
+        flights += (Flight(standing.through, state.picture(through=standing.through), outrun=True),)
+    return flights
 
 
 def disputed(state: DossierState, target: str) -> bool:

@@ -18,10 +18,10 @@ from contracts.reading import Reading, Record
 from hub.authority import Authority
 from hub.decide import Decision, decide
 from hub.intake import fingerprint_material, lane_of, verdicts
-from hub.judgement import Context, Flight, Verdict
+from hub.judgement import Context, Verdict
 from hub.parties import Party
 from hub.picture import DossierState
-from hub.route import due_for, known_at
+from hub.route import due_for, flights_to, known_at
 from ledger.unit import Standing
 
 STREAM = b"\x01" * 16
@@ -48,6 +48,9 @@ class SnapshotFormat:
     def __init__(self, *, rows: bool = True, carries: Callable[[Picture], Mapping[str, Any]] | None = None) -> None:
         self._rows = rows
         self._carries = carries
+
+    def for_profile(self, profile: Profile) -> "SnapshotFormat":
+        return self
 
     def mapping_hash(self) -> str:
         return "00" * 32
@@ -126,7 +129,6 @@ class LittleHub:
             if verdict != "duplicate":
                 accepted.append(fingerprint)
         standing = self.standings.get(party.id)
-        due = self.flights.get(party.id)
         message = self.position + 1
         decision = decide(
             self.state,
@@ -141,7 +143,9 @@ class LittleHub:
                 verdict=verdict,
                 known=None if self.state is None else known_at(self.state, party.id, standing),
                 confirmed=standing is not None and standing.through > 0,
-                flights=() if due is None else (Flight(due.picture.position, due.picture),),
+                flights=()
+                if self.state is None
+                else flights_to(self.state, party.id, standing, self.flights.get(party.id)),
                 project=lambda picture: self.adapter.project(picture, party.profile),
             ),
         )

@@ -199,3 +199,31 @@ def test_only_durable_events_are_told() -> None:
     assert known_at(hub.state, "cong", Standing(stream=STREAM, target="cong", through=durable)) == hub.state.picture(
         through=durable
     )
+
+
+def test_a_system_that_was_overtaken_says_the_older_value_again_and_is_told_once_more() -> None:
+    hub = LittleHub()
+    hub.say(PORTAL, submitted())
+    hub.say(PROVINCE, submitted(), DossierReceived(dossier=CODE))
+    hub.send(PORTAL)
+    hub.say(PORTAL, submitted(phone="0900000002"))
+    hub.confirm(PORTAL)
+
+    overtaken = hub.say(PORTAL, submitted(), DossierReceived(dossier=CODE))
+
+    assert (overtaken.state, overtaken.events) == ("echo", ())
+    again = hub.tell(PORTAL)
+    assert again is not None
+    assert again.picture.fields["phone"] == "0900000002"
+
+
+def test_a_return_to_an_older_value_during_a_delivery_is_news() -> None:
+    hub = LittleHub()
+    hub.say(PORTAL, submitted())
+    hub.say(PROVINCE, submitted(), DossierReceived(dossier=CODE))
+    hub.send(PORTAL)
+    hub.say(PORTAL, submitted(phone="0900000002"))
+
+    hub.say(PORTAL, submitted(subject="Khai sinh"))
+
+    assert hub.picture.fields["phone"] == "0900000001"
