@@ -14,6 +14,7 @@ from aiohttp import web
 from adapters.portal import answers
 from adapters.portal.catalogue import Catalogue
 from adapters.portal.fields import PROGRESS, RECORD, SERVICES, STANDARD
+from adapters.portal.packet import open_message
 from adapters.portal.xmlform import flat_texts
 from adapters.transports.http_server import PRINCIPAL, read_body
 from contracts.envelope import Envelope
@@ -83,7 +84,7 @@ class Endpoint:
         root = f"{service or 'error'}Response" if call.root else ""
         principal = self._principal(request, call)
         if principal is None:
-            return _no_session(request, call, root)
+            return _not_let_in(request, call, body, root)
         read = self._catalogue.services.get(service)
         if read is not None:
             return await _guarded(lambda: self._read(read, principal, call), root)
@@ -105,7 +106,7 @@ class Endpoint:
         root = f"{service}Response" if call.root else ""
         principal = self._principal(request, call)
         if principal is None:
-            return _no_session(request, call, root)
+            return _not_let_in(request, call, body, root)
         return await self._admit(principal, body, request, service, root)
 
     async def _admit(
@@ -164,10 +165,28 @@ async def _guarded(work: Callable[[], Awaitable[Mapping[str, Any]]], root: str) 
         return answers.respond(answers.refused(error), root=root, wait_s=answers.wait_of(error))
 
 
-def _no_session(request: web.Request, call: Call, root: str) -> web.Response:
-    told = call.text("session") or "Authorization" in request.headers
-    error: HubError = MessageRefused("transport.session_expired" if told else "transport.unauthenticated")
+def _not_let_in(request: web.Request, call: Call, body: bytes, root: str) -> web.Response:
+    """The refusal of a caller nobody knows.
+
+    One whose body hides its session is told what is wrong with the body: told to log in, it would send the same bytes
+    for ever.
+    """
+    if call.text("session") or "Authorization" in request.headers:
+        error: HubError = MessageRefused("transport.session_expired")
+    else:
+        error = _fault_of(body) if not call.params else MessageRefused("transport.unauthenticated")
     return answers.respond(answers.refused(error), root=root)
+
+
+def _fault_of(body: bytes) -> HubError:
+    """Why nothing can be read from a body; that credentials are missing where it is not the body's fault."""
+    if not body.strip():
+        return MessageRefused("intake.empty")
+    try:
+        open_message(Envelope(party="", adapter="portal", body=body, received_at=0))
+    except MessageRefused as refusal:
+        return refusal
+    return MessageRefused("transport.unauthenticated")
 
 
 def peek(body: bytes) -> Call:

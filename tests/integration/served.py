@@ -5,6 +5,7 @@ of its own or judged by the command line.
 """
 
 import asyncio
+import io
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -34,9 +35,9 @@ PROVINCE: Final = "tinh-mau"
 MINISTRY: Final = "bo-tu-phap"
 PORTAL: Final = "cong-dvcqg"
 COUNTER: Final = "mot-cua-hai"
-"""A one-stop system that sends portal packets and is sent nothing."""
+"""A one-stop system that sends portal packets and is sent nothing; the office of H98."""
 BARE: Final = "tinh-mau-ba"
-"""A sender that can show no credential but its address."""
+"""Another sender for H98, which is not the office that works on its dossiers."""
 THRIFTY: Final = "it-han-muc"
 BARRED: Final = "bi-khoa"
 AUDITOR: Final = "thanh-tra"
@@ -155,6 +156,7 @@ _GRANTS: Final = (
     (MINISTRY, "party", "bearer", "civil_status", ("*",)),
     (COUNTER, "party", "mapi", "portal", ("H98",)),
     (COUNTER, "party", "bearer", "portal", ("H98",)),
+    (COUNTER, "party", "path", "portal", ("H98",)),
     (BARE, "party", "path", "portal", ("H98",)),
     (BARE, "party", "bearer", "portal", ("H98",)),
     (THRIFTY, "party", "bearer", "portal", ("H98",)),
@@ -258,6 +260,11 @@ class Served:
         self._stage = stage
 
     @property
+    def root(self) -> Path:
+        """Where the hub keeps its files."""
+        return Path(self.hub.world.directory)
+
+    @property
     def stage(self) -> Stage:
         """The simulated parties."""
         if self._stage is None:
@@ -279,9 +286,11 @@ class Served:
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """One request; ``by`` names the party whose bearer token is shown, ``body`` is sent as it is or as JSON."""
-        data = body if isinstance(body, bytes) else msgspec.json.encode(body)
+        data = io.BytesIO(body if isinstance(body, bytes) else msgspec.json.encode(body))
         shown = {**(self.secrets.bearer(by) if by else {}), **(headers or {})}
-        async with self.session.request(method, self.url + path, data=data or None, headers=shown) as answer:
+        async with self.session.request(
+            method, self.url + path, data=data if body != b"" else None, headers=shown
+        ) as answer:
             return Answer(answer.status, dict(answer.headers), await answer.read())
 
     async def get(self, path: str, *, by: str = "", headers: Mapping[str, str] | None = None) -> Answer:
@@ -304,6 +313,16 @@ class Served:
         answer = await self.post("/mapi/g", packet, headers={"Content-Type": "application/json"})
         assert answer.status == 200, answer.body
         return answer.json
+
+    def path(self, party: str, rest: str) -> str:
+        """An address below the secret first segment of a party."""
+        return f"/p/{self.secrets.of(party, 'path')}{rest}"
+
+    async def metric(self, name: str) -> float:
+        """The sum of a metric over its labels, as Prometheus would scrape it."""
+        async with self.session.get(self.serving.ops_url + "/metrics") as answer:
+            lines = (await answer.text()).splitlines()
+        return sum(float(line.split()[-1]) for line in lines if line.startswith((name + "{", name + " ")))
 
     async def login(self, party: str) -> str:
         """A mapi session."""
