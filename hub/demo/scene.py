@@ -122,7 +122,7 @@ def set_up(
         portal_user=logins["portal"][0],
         civil=", ".join(f'"{code}"' for code in CIVIL_PROCEDURES),
     )
-    root.mkdir(parents=True, exist_ok=True)
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
     (root / CONFIG_FILE).write_text(text, "utf-8")
     for name, (_, secret) in logins.items():
         files.write_durable(f"secrets/{name}", secret.encode(), mode=0o600)
