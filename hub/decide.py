@@ -14,7 +14,7 @@ from contracts.reading import Note, Record
 from hub.judgement import Context, DecidedEvent, Judge
 from hub.picture import DossierState
 from hub.route import known_at
-from hub.sameness import claim_of, news_in, row_digest, same_value, told_values
+from hub.sameness import claim_of, news_in, replaces_a_file, row_digest, same_value, told_values
 from hub.transitions import passes_through
 from ledger.events import FactRecorded, TransitionQuestioned
 
@@ -196,6 +196,7 @@ class _News:
             or name not in before
             or name not in after
             or not same_value(before[name], after[name])
+            or replaces_a_file(known.fields[name], value)
         }
 
     def _repeats_a_flight(self, facts: Sequence[Fact], final_state: str) -> bool:

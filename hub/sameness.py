@@ -129,3 +129,19 @@ def _covers(known: Any, value: Any) -> bool:
     if type(known) is dict and type(value) is dict:
         return all(part in known and same_value(known[part], one) for part, one in value.items())
     return same_value(known, value)
+
+
+def replaces_a_file(known: Any, stated_now: Any) -> bool:
+    """Whether papers are stated whose content is another than known under the same id and name.
+
+    A format that sends files tells their content by hash although it can not be told so itself: a paper without a hash
+    says nothing about its content.
+    """
+    if not isinstance(known, tuple) or not isinstance(stated_now, tuple):
+        return False
+    contents = {(one.id, one.name): one.content_sha256 for one in known if isinstance(one, Document)}
+    return any(
+        one.content_sha256 and contents.get((one.id, one.name), "") not in {"", one.content_sha256}
+        for one in stated_now
+        if isinstance(one, Document)
+    )

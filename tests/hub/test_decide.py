@@ -437,3 +437,20 @@ def test_a_due_date_may_change_with_an_apology() -> None:
     assert hub.say(PROVINCE, DueDateChanged(dossier=CODE, due_at=later, apology="Xin lỗi")).state == "applied"
     assert hub.picture.fields["due_at"] == later
     assert hub.say(PROVINCE, *snapshot(DossierReceived, due_at=later)).state == "unchanged"
+
+
+def test_a_replaced_file_is_news_even_where_the_format_cannot_be_told_of_it() -> None:
+    def without_contents(picture: Picture) -> Mapping[str, object]:
+        papers = tuple((paper.id, paper.name) for paper in picture.fields.get("documents", ()))
+        return {"documents": papers, "state": picture.state}
+
+    hub = LittleHub(adapter=SnapshotFormat(carries=without_contents))
+    hub.say(PROVINCE, *snapshot(DossierReceived, documents=(Document(name="t", id="1", content_sha256="00"),)))
+
+    unsaid = hub.say(PROVINCE, *snapshot(DossierReceived, documents=(Document(name="t", id="1"),)))
+    replaced = hub.say(
+        PROVINCE, *snapshot(DossierReceived, documents=(Document(name="t", id="1", content_sha256="11"),))
+    )
+
+    assert kinds(unsaid) == []
+    assert kinds(replaced) == ["submitted"]
