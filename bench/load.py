@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import cast
 
 
 @dataclass
@@ -44,8 +45,8 @@ class _Connection(asyncio.Protocol):
         self._sent = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+
+        self._transport = cast("asyncio.Transport", transport)  # uvloop has its own class
         self._next()
 
     def _next(self) -> None:
@@ -106,7 +107,7 @@ def _factory(
 
 
 async def open_loop(host: str, port: int, requests: Iterator[bytes], *, rate_per_s: float, connections: int) -> Result:
-    """Send at a fixed rate whatever the answers do (no coordinated omission): latency counts from the planned moment."""
+    """Send at a fixed rate whatever the answers do; latency counts from the planned moment, so nothing is omitted."""
     result = Result()
     queue: asyncio.Queue[tuple[float, bytes] | None] = asyncio.Queue()
     result.started = time.perf_counter()

@@ -6,8 +6,9 @@ so that "delivered" is counted at the target, not claimed by the hub.
 
 import asyncio
 import re
+import time
 from collections import Counter
-from typing import Final
+from typing import Final, cast
 
 _CODE: Final = re.compile(rb'"(?:MaHoSo|DocCode)"\s*:\s*"([^"]*)"')
 _MAPI: Final = b'{"error_code":"0","message":"Dong bo thanh cong"}'
@@ -23,6 +24,8 @@ class Tally:
         self.requests = 0
         self.records = 0
         self.codes: Counter[bytes] = Counter()
+        self.arrived: dict[bytes, float] = {}
+        """When the first request that held a dossier was whole, on ``time.perf_counter``."""
         self.rows = 0
 
 
@@ -32,8 +35,8 @@ class _Sink(asyncio.Protocol):
         self._buffer = bytearray()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+
+        self._transport = cast("asyncio.Transport", transport)  # uvloop has its own class
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -68,6 +71,9 @@ class _Sink(asyncio.Protocol):
         else:
             self._tally.records += len(codes)
             self._tally.codes.update(codes)
+            now = time.perf_counter()
+            for code in codes:
+                self._tally.arrived.setdefault(code, now)
         return _LGSP if b"document" in path else _MAPI
 
 
