@@ -117,6 +117,9 @@ class Packet:
     def _places(self, records: Sequence[Record]) -> dict[int, _Place]:
         places: dict[int, _Place] = {}
         lists: dict[tuple[bytes, str], list[Record]] = {}
+        if len(records) > 1:
+            party = self._party.id
+            self._desk.ledger.expect([code_key(record.dossier, record.code_scope, party) for record in records])
         for record in records:
             if not agency_allowed(record.agency, self._party, self._envelope.agencies, self._accepted_at):
                 places[record.index] = _Place(b"", error=agency_refusal(record.agency))

@@ -1,6 +1,6 @@
 """What may be asked of an open ledger: the half of ``ledger.port.Ledger`` that changes nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from contracts.errors import IntegrityViolation
 from ledger.chain import Chain
@@ -64,6 +64,11 @@ class Readable:
         """See ``Ledger.find_stream``."""
         self._check()
         return self._overlay.find_stream(code_key)
+
+    def expect(self, code_keys: Iterable[str]) -> None:
+        """See ``Ledger.expect``."""
+        self._check()
+        self._overlay.expect(code_keys)
 
     def fingerprint(self, stream: bytes, material: bytes) -> bytes:
         """See ``Ledger.fingerprint``. ``vault.erased`` for a dossier whose key was destroyed."""

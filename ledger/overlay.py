@@ -4,6 +4,7 @@ Everything that is placed is seen at once by whoever decides next; when its tran
 come from the store and the overlay forgets.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
@@ -35,6 +36,7 @@ class Overlay:
         self._blinded: dict[str, bytes] = {}
         self._families: dict[str, bytes] = {}
         self._codes: dict[bytes, tuple[int, bytes]] = {}
+        self._expected: dict[bytes, bytes | None] = {}
         self._messages: dict[bytes, tuple[int, bytes]] = {}
         self._seen: dict[bytes, list[tuple[int, int, bytes]]] = {}
         self._standings: dict[bytes, dict[str, tuple[int, Standing]]] = {}
@@ -55,10 +57,11 @@ class Overlay:
             if entry.rev == 0:
                 self._keep_standings(entry.stream, {})
         if eid:
-            content = self._vault.blind(b"content", unit.content)[:_ID_BYTES]
+            content = self._vault.hide(b"content", unit.content, _ID_BYTES)
             key = eid[:_ID_BYTES]
             self._messages[key] = (first, content)
             batch.message_ids.append((key, first, content))
+        self._expected = {}
         for code, stream in unit.codes:
             blinded = self._blind(code)
             self._codes[blinded] = (first, stream)
@@ -83,9 +86,7 @@ class Overlay:
         if blinded is None:
             if len(self._blinded) >= _BLINDED:
                 self._blinded.clear()
-            blinded = self._blinded[code] = (
-                self._family(code[:-_SERIAL]) + self._vault.blind(b"code", code.encode())[:12]
-            )
+            blinded = self._blinded[code] = self._family(code[:-_SERIAL]) + self._vault.hide(b"code", code.encode(), 12)
         return blinded
 
     def _family(self, stem: str) -> bytes:
@@ -94,7 +95,7 @@ class Overlay:
         if family is None:
             if len(self._families) >= _BLINDED:
                 self._families.clear()
-            family = self._families[stem] = self._vault.blind(b"codes", stem.encode())[:4]
+            family = self._families[stem] = self._vault.hide(b"codes", stem.encode(), 4)
         return family
 
     def _lane(self, name: str, batch: Batch) -> int:
@@ -139,13 +140,22 @@ class Overlay:
         found = self._messages.get(key) or self._store.message_id(key)
         if found is None:
             return None
-        return FoundMessage(found[0], found[1] == self._vault.blind(b"content", content)[:_ID_BYTES])
+        return FoundMessage(found[0], found[1] == self._vault.hide(b"content", content, _ID_BYTES))
+
+    def expect(self, code_keys: Iterable[str]) -> None:
+        """See ``Ledger.expect``."""
+        wanted = [blinded for key in code_keys if (blinded := self._blind(key)) not in self._codes]
+        self._expected = {**dict.fromkeys(wanted), **self._store.codes(wanted)}
 
     def find_stream(self, code_key: str) -> bytes | None:
         """See ``Ledger.find_stream``."""
         blinded = self._blind(code_key)
         placed = self._codes.get(blinded)
-        return placed[1] if placed is not None else self._store.code(blinded)
+        if placed is not None:
+            return placed[1]
+        if blinded in self._expected:
+            return self._expected[blinded]
+        return self._store.code(blinded)
 
     def seen(self, stream: bytes) -> dict[str, list[bytes]]:
         """See ``Ledger.seen``."""

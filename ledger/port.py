@@ -6,7 +6,7 @@ committed and synced; only then may anybody outside learn of it. A failed COMMIT
 that is not durable never had a reader outside the process.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -73,8 +73,8 @@ class Ledger(Protocol):
     def submit(self, unit: Unit) -> Placed:
         """Place a unit and schedule its commit with everything else that gathers meanwhile.
 
-        MUST assign dense positions, ``rev`` and ``prev`` at once, so that a later unit of the same loop step can refer to
-        them. Raises ``Overloaded`` when the bounded queue is full (nothing is placed), ``IntegrityViolation`` after a
+        MUST assign dense positions, ``rev`` and ``prev`` at once, so that a later unit of the same loop step can refer
+        to them. Raises ``Overloaded`` when the bounded queue is full (nothing is placed), ``IntegrityViolation`` after a
         failed COMMIT.
         """
         ...
@@ -95,8 +95,12 @@ class Ledger(Protocol):
         """The dossier stream a code key was linked to (placed or durable)."""
         ...
 
+    def expect(self, code_keys: Iterable[str]) -> None:
+        """These codes will be asked for next: look them up at once. Answers stay true whatever is placed meanwhile."""
+        ...
+
     def fingerprint(self, stream: bytes, material: bytes) -> bytes:
-        """16 bytes of HMAC-SHA256 over ``material`` under the dossier's key."""
+        """16 bytes of a MAC over ``material`` under the dossier's key."""
         ...
 
     def seen(self, stream: bytes) -> dict[str, list[bytes]]:

@@ -9,7 +9,7 @@ Keys are made ahead in pools and committed before use, so that a commit of the l
 
 import zlib
 from collections.abc import Iterator, Sequence
-from hashlib import sha256
+from hashlib import blake2b, sha256
 from hmac import digest as hmac_digest
 from typing import Final
 
@@ -189,6 +189,10 @@ class Vault:
         """32 bytes that stand for ``names`` and tell nobody without the hub's secret what they are."""
         return hmac_digest(self.secret, purpose + b"\x00" + b"\x00".join(names), "sha256")
 
+    def hide(self, purpose: bytes, name: bytes, size: int) -> bytes:
+        """``size`` bytes that stand for ``name`` in our own tables; keyed BLAKE2b (RFC 7693), as ``fingerprint``."""
+        return blake2b(name, digest_size=size, key=self.secret, person=purpose).digest()
+
 
 def glue_salt(seed: bytes, index: int) -> bytes:
     """The salt of a glue part: all glue of a message is sealed together with one seed."""
@@ -200,5 +204,5 @@ def _block_name(block: int) -> bytes:
 
 
 def fingerprint(key: DataKey, material: bytes) -> bytes:
-    """16 bytes of HMAC-SHA256 over ``material`` under a dossier's key."""
-    return hmac_digest(key.raw, b"fingerprint\x00" + material, "sha256")[:16]
+    """16 bytes of keyed BLAKE2b (RFC 7693) over ``material`` under a dossier's key: a MAC, quicker than HMAC."""
+    return blake2b(material, digest_size=16, key=key.raw, person=b"fingerprint").digest()

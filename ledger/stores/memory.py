@@ -183,6 +183,10 @@ class MemoryStore:
         """See ``Store.message_id``."""
         return self._message_ids.get(blinded)
 
+    def codes(self, blinded: Sequence[bytes]) -> dict[bytes, bytes]:
+        """See ``Store.codes``."""
+        return {code: self._codes[code] for code in blinded if code in self._codes}
+
     def code(self, blinded: bytes) -> bytes | None:
         """See ``Store.code``."""
         return self._codes.get(blinded)

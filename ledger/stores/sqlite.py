@@ -218,6 +218,15 @@ class SqliteStore:
         row: tuple[int, bytes] | None = self._row("SELECT position, content FROM message_ids WHERE id = ?", (blinded,))
         return row
 
+    def codes(self, blinded: Sequence[bytes]) -> dict[bytes, bytes]:
+        """See ``Store.codes``."""
+        found: dict[bytes, bytes] = {}
+        for start in range(0, len(blinded), _MARKS):
+            some = blinded[start : start + _MARKS]
+            marks = ",".join("?" * len(some))
+            found.update(self._rows(f"SELECT code, stream FROM codes WHERE code IN ({marks})", some))  # noqa: S608  # only marks
+        return found
+
     def code(self, blinded: bytes) -> bytes | None:
         """See ``Store.code``."""
         row = self._row("SELECT stream FROM codes WHERE code = ?", (blinded,))

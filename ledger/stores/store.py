@@ -162,6 +162,10 @@ class Store(Protocol):
         """(position, blinded content) of a message id."""
         ...
 
+    def codes(self, blinded: Sequence[bytes]) -> dict[bytes, bytes]:
+        """The streams that several codes are linked to; codes that are linked to none are left out."""
+        ...
+
     def code(self, blinded: bytes) -> bytes | None:
         """The stream a code is linked to."""
         ...
