@@ -129,7 +129,7 @@ async def _steady(n: int, rate: float, profile: str) -> dict[str, Any]:
         return figures | await _finish(field, watch, before, result, warm, n, 1, n)
 
 
-async def _finish(  # noqa: PLR0913  # everything one case found out
+async def _finish(
     field: _Field,
     watch: machine.Watch,
     before: served.Scrape,

@@ -74,8 +74,8 @@ class Ledger(Protocol):
         """Place a unit and schedule its commit with everything else that gathers meanwhile.
 
         MUST assign dense positions, ``rev`` and ``prev`` at once, so that a later unit of the same loop step can refer
-        to them. Raises ``Overloaded`` when the bounded queue is full (nothing is placed), ``IntegrityViolation`` after a
-        failed COMMIT.
+        to them. Raises ``Overloaded`` when the bounded queue is full (nothing is placed), ``IntegrityViolation`` after
+        a failed COMMIT.
         """
         ...
 
