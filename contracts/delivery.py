@@ -11,7 +11,7 @@ Verdict: TypeAlias = Literal["done", "exists", "missing", "retry", "permanent", 
 permanent: the same bytes would fail again · unknown: we did not learn it; ask before sending again."""
 
 
-class Rendering(msgspec.Struct, frozen=True, kw_only=True):
+class Rendering(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One record as the target will read it. Pure output of ``Adapter.write``.
 
     ``lane`` names the batch it may travel in: a batch is homogeneous (one service, one create-or-update).

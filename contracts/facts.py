@@ -107,7 +107,7 @@ class Step(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     word: str = ""
 
 
-class Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="fact"):
+class Fact(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag_field="fact"):
     """Base of all facts. ``dossier`` is the code as the party wrote it; ``at`` None = no time was stated."""
 
     TOPIC: ClassVar[str] = ""

@@ -41,7 +41,7 @@ class StepTaken(msgspec.Struct, frozen=True, gc=False):
     digest: bytes
 
 
-class Picture(msgspec.Struct, frozen=True, kw_only=True):
+class Picture(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A dossier at one position of the log.
 
     ``code`` is the leading code as its origin wrote it, ``aliases`` every other code.
@@ -62,7 +62,7 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
     position: int = 0
 
 
-class Due(msgspec.Struct, frozen=True, kw_only=True):
+class Due(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What one target must be told about one dossier, decided by ``hub.route`` and rendered by ``Adapter.write``.
 
     ``record`` is true when the target's picture differs (or is missing); ``steps`` are the rows it lacks, in order.

@@ -98,7 +98,7 @@ class Signer(Protocol):
 # ── messages in ──────────────────────────────────────────────────────────────────────────────────
 
 
-class RecordOutcome(msgspec.Struct, frozen=True, kw_only=True):
+class RecordOutcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What became of one record. ``state``: applied · unchanged · echo · duplicate · questioned · parked · refused.
 
     Without a new event, ``position`` and ``leaf_hash`` are those of the event that already says it, else None.

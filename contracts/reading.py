@@ -24,7 +24,7 @@ class Note(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     path: str = ""
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True):
+class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What one record of a message says about one dossier.
 
     ``row`` is true for a progress row: it carries its own time and is known for ever by content; a snapshot is

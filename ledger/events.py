@@ -17,7 +17,7 @@ from contracts.facts import AnyFact
 from contracts.reading import Note
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """Base of all stored events."""
 
     TOPIC: ClassVar[str] = ""

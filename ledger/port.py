@@ -15,7 +15,7 @@ from ledger.events import AnyEvent
 from ledger.unit import Placed, Standing, Unit
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
+class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One event of the log, opened. ``event`` is None where its content was erased."""
 
     position: int
