@@ -46,7 +46,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (site,) = venv.glob("lib/python*/site-packages")
     for name in asked_for("lienthong"):
         copy_distribution(name, site)
-    pip = [sys.executable, "-m", "pip", "--python", venv / "bin" / "python"]
+    pip: list[str | Path] = [sys.executable, "-m", "pip", "--python", venv / "bin" / "python"]
     subprocess.run([*pip, "install", "-q", "--no-deps", "--no-index", wheel], check=True)
     return venv / "bin"
 
@@ -119,7 +119,9 @@ def test_the_five_names_stay_sealed(installed: Path, tmp_path: Path) -> None:
 
 
 def test_an_adapter_author_imports_one_name(installed: Path, tmp_path: Path) -> None:
-    done = run([installed / "python", "-c", "from lienthong import Adapter, facts; print(facts.DossierReceived)"], tmp_path)
+    done = run(
+        [installed / "python", "-c", "from lienthong import Adapter, facts; print(facts.DossierReceived)"], tmp_path
+    )
     assert done.stderr == ""
     assert "contracts.facts.DossierReceived" in done.stdout
 
