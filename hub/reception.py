@@ -6,6 +6,7 @@ reasons and its beginning, as long as its sender is known and within quota: othe
 attack on the disk.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol, TypeAlias
 
@@ -25,6 +26,8 @@ from ledger.ids import Ids
 from ledger.port import Ledger
 from ledger.unit import NewEvent, NewPart, Unit
 
+LARGE_BYTES: Final = 32 * 1024
+"""Messages from this size on take turns: reading and deciding one takes milliseconds."""
 MOST_ERRORS: Final = 100
 """Errors of one refused message that are recorded; the sender is told all of them."""
 
@@ -87,6 +90,7 @@ class Reception:
         self._observer = observer or NobodyObserves()
         self._listeners: list[Listener] = []
         self._last_accepted_at = 0
+        self._turns = asyncio.Lock()
 
     def on_placed(self, listener: Listener) -> None:
         """Have ``listener`` told of dossier events as soon as they are durable, in order."""
@@ -102,7 +106,12 @@ class Reception:
         """
         party = self._known(envelope)
         self._quota.admit(party)
+        large = len(envelope.body) >= LARGE_BYTES
+        if large:
+            await self._turn()
         reading = await self._read(envelope, party)
+        if large:
+            await asyncio.sleep(0)
         source_id = envelope.source_id or reading.source_id
         content = _content(envelope, reading) if source_id else b""
         found = self._ledger.find_message(party.id, source_id, content) if source_id else None
@@ -111,6 +120,14 @@ class Reception:
                 return await self._first_receipt(party, reading, found.position)
             await self._conflict(envelope, party, found.position)
         return await self._decide(envelope, party, reading, source_id, content)
+
+    async def _turn(self) -> None:
+        """Let large messages go one after the other, each in a step of the loop of its own.
+
+        Eight senders of packets would otherwise hold the loop for all eight at once, and delivery with it.
+        """
+        async with self._turns:
+            await asyncio.sleep(0)
 
     # ── who ──────────────────────────────────────────────────────────────────────────────────────
 
