@@ -234,8 +234,8 @@ class Parties:
 
 
 def _environment() -> dict[str, str]:
-    """The second process finds the same packages, also when they lie sealed in a wheel."""
-    return {"PYTHONPATH": ":".join(path for path in sys.path if path)}
+    """The second process finds the same packages, sealed in a wheel or not, and none of the folder it is started in."""
+    return {"PYTHONPATH": ":".join(path for path in sys.path if path), "PYTHONSAFEPATH": "1"}
 
 
 def effective(settings: Settings) -> dict[str, Any]:

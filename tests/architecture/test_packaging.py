@@ -145,8 +145,8 @@ def test_help_answers_without_loading_the_program(installed: Path, tmp_path: Pat
 
 def test_the_demo_runs_from_the_installed_wheel(installed: Path, tmp_path: Path) -> None:
     """Both processes: the hub, and the simulated parties that it starts from the sealed folder."""
-    for name in ("adapters", "contracts"):
-        (tmp_path / name).mkdir()
+    for name in ("adapters.py", "contracts.py"):
+        (tmp_path / name).write_text("raise SystemExit('not ours')", "utf-8")
     state = tmp_path / "state"
     options = ["--seconds", "2", "--headless", "--json", "--port", "0", "--ops-port", "0", "--dir", str(state)]
     done = run([installed / "lienthong", "demo", *options], tmp_path)
