@@ -56,11 +56,11 @@ def environment() -> dict[str, str]:
 
 
 def run(page: Path, demo: Demo) -> subprocess.CompletedProcess[str]:
-    """Run the blocks of a page in one shell that stops at the first failure."""
+    """Run the blocks of a page in one shell that stops at the first failure; ``| head`` may close a pipe early."""
     script = "\n".join(block.run for block in blocks(page))
     script = script.replace("http://127.0.0.1:8080", demo.base_url).replace("http://127.0.0.1:9100", demo.ops_url)
     return subprocess.run(
-        ["bash", "-euxo", "pipefail", "-c", script],
+        ["bash", "-eux", "-c", script],
         cwd=demo.folder,
         env=environment(),
         capture_output=True,
