@@ -9,7 +9,7 @@ double.
 import json
 import re
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -32,6 +32,11 @@ _INT64: Final = 2**63 - 1
 _BOM: Final = b"\xef\xbb\xbf"
 _SPACE: Final = b" \t\n\r"
 _KEY: Final = re.compile(rb'[ \t\n\r]*+("[^"\\]*+(?:\\.[^"\\]*+)*+")[ \t\n\r]*+:[ \t\n\r]*+', re.DOTALL)
+_PLAIN_HEAD: Final = re.compile(
+    rb'\{[ \t\n\r]*+((?:"[^"\\\x00-\x1f]*+"[ \t\n\r]*+:[ \t\n\r]*+"[^"\\\x00-\x1f]*+"[ \t\n\r]*+,[ \t\n\r]*+)*+)'
+    rb'"([^"\\\x00-\x1f]*+)"[ \t\n\r]*+:[ \t\n\r]*+\['
+)
+_PLAIN_MEMBER: Final = re.compile(rb'"([^"]*+)"[ \t\n\r]*+:[ \t\n\r]*+"([^"]*+)"[ \t\n\r]*+,')
 _BETWEEN: Final = re.compile(rb"[ \t\n\r,]*+")
 _SURROGATE: Final = re.compile(
     rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
@@ -67,6 +72,9 @@ def split(body: bytes, array_key: str | None, *, max_depth: int = MAX_DEPTH, max
     _check_bytes(body)
     if array_key is None:
         return _elements({}, {}, body, (0, len(body)), max_items)
+    plain = _plain(body, array_key, max_items)
+    if plain is not None:
+        return plain
     head: dict[str, Any] = {}
     head_spans: dict[str, Span] = {}
     array: Span | None = None
@@ -188,17 +196,57 @@ def _members(body: bytes) -> list[tuple[str, Span]]:
     return members
 
 
+def _plain(body: bytes, array_key: str, limit: int) -> Split | None:
+    """An envelope as nearly every sender writes it, in one step: a few texts without escapes, then the array.
+
+    None for any other, and for every fault: those are read member by member.
+    """
+    match = _PLAIN_HEAD.match(body)
+    if match is None or match[2] != array_key.encode() or not body.endswith(b"]}"):
+        return None
+    head: dict[str, Any] = {}
+    head_spans: dict[str, Span] = {}
+    members = 0
+    for member in _PLAIN_MEMBER.finditer(body, *match.span(1)):
+        name = member[1].decode()
+        head[name] = member[2].decode()
+        head_spans[name] = (member.start(2) - 1, member.end(2) + 1)
+        members += 1
+    if len(head) != members or array_key in head or members >= _MAX_MEMBERS:
+        return None
+    shift = match.end() - 1
+    text = body[shift:-1]
+    try:
+        elements = _as_elements.decode(text)
+    except _FAULTS:
+        return None
+    return _placed(head, head_spans, body, _Elements(elements, text, shift), limit)
+
+
 def _elements(head: dict[str, Any], head_spans: dict[str, Span], body: bytes, array: Span, limit: int) -> Split:
     """Find the array's elements: each follows the one before with only white space and a comma between."""
     elements, text = _decoded(_as_elements, body[array[0] : array[1]])
+    return _placed(head, head_spans, body, _Elements(elements, text, array[0]), limit)
+
+
+class _Elements(NamedTuple):
+    """The array's elements as decoded, the text they were decoded from, and where it begins in the body."""
+
+    values: list[msgspec.Raw]
+    text: bytes
+    shift: int
+
+
+def _placed(head: dict[str, Any], head_spans: dict[str, Span], body: bytes, found: _Elements, limit: int) -> Split:
+    elements, text, shift = found
     if not 1 <= len(elements) <= limit:
         raise MessageRefused("read.record_count", f"{len(elements)} records", limit=limit)
     items: list[bytes] = []
     spans: list[Span] = []
     at = text.index(b"[") + 1
-    shift = array[0]
     for element in elements:
-        start = _past_comma(text, at)
+        # Between elements nearly always stands a comma alone, and nothing before the first.
+        start = at + 1 if text.startswith(b",{", at) else _past_comma(text, at)
         at = start + len(bytes(element))
         span = (start + shift, at + shift)
         items.append(body[span[0] : span[1]])

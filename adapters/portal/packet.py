@@ -79,7 +79,7 @@ def _open_json(envelope: Envelope) -> Opened:
     bare = body.lstrip(b" \t\r\n")[:1] == b"["
     parts = strict_json.split(body, None if bare else "data")
     service = _service(envelope, parts.head.get("service"), parts.items[0])
-    secret = parts.head_spans.get("session")
+    secret = parts.head_spans.get("session") if parts.head.get("session") != "" else None
     return Opened(
         service=service,
         head=parts.head,

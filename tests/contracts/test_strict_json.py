@@ -211,3 +211,38 @@ def test_the_time_at_the_end_of_a_file_url_is_no_part_of_the_fingerprint() -> No
     assert first != later
     assert strip_volatile(first, (FILE_URL_TIME,)) == strip_volatile(later, (FILE_URL_TIME,))
     assert b"?t=5" in strip_volatile(first, (FILE_URL_TIME, re.compile(b"never")))
+
+
+@pytest.mark.parametrize("space", ["", " ", "\n\t "])
+def test_a_plain_envelope_is_read_as_one_that_must_be_taken_member_by_member(space: str) -> None:
+    head = f'{{{space}"session"{space}:{space}"phiên mẫu"{space},{space}"madonvi":"H99",'
+    array = f'"data":[{{"a":1}},{space}{{"b":[2]}}]'
+    plain = (head + array + "}").encode()
+    other = (head + array + ',"last":"1"}').encode()
+
+    one, two = split(plain, "data"), strict_json.split(other, "data")
+
+    assert one.head == {"session": "phiên mẫu", "madonvi": "H99"}
+    assert two.head == {**one.head, "last": "1"}
+    assert (one.items, one.spans) == (two.items, two.spans) == ([b'{"a":1}', b'{"b":[2]}'], one.spans)
+    assert [plain[start:end] for start, end in one.spans] == one.items
+    assert {name: plain[slice(*span)] for name, span in one.head_spans.items()} == {
+        "session": '"phiên mẫu"'.encode(),
+        "madonvi": b'"H99"',
+    }
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b'{"a":"1","a":"2","data":[{}]}', "read.duplicate_key"),
+        (b'{"data":"1","data":[{}]}', "read.duplicate_key"),
+        (b'{"a":"1","data":[{},]}', "read.not_json"),
+        (b'{"a":"1","data":[{}],"data":[{}]}', "read.duplicate_key"),
+        (b'{"a":"1","data":[]}', "read.record_count"),
+    ],
+)
+def test_a_faulty_plain_envelope_is_refused_as_any_other(body: bytes, code: str) -> None:
+    with pytest.raises(MessageRefused) as refused:
+        split(body, "data")
+    assert refused.value.code == code
