@@ -220,7 +220,7 @@ def test_a_plain_envelope_is_read_as_one_that_must_be_taken_member_by_member(spa
     plain = (head + array + "}").encode()
     other = (head + array + ',"last":"1"}').encode()
 
-    one, two = split(plain, "data"), strict_json.split(other, "data")
+    one, two = split(plain, "data"), split(other, "data")
 
     assert one.head == {"session": "phiên mẫu", "madonvi": "H99"}
     assert two.head == {**one.head, "last": "1"}
