@@ -15,7 +15,9 @@ from aiohttp import web
 
 from contracts.errors import HubError, Misconfigured
 from contracts.moment import MICROS_PER_SECOND
+from hub.api.admin_client import SOCKET_FILE, reachable
 from hub.governance import record_start
+from hub.settings import TRUST_FILE
 from hub.watch import oldest_timestamps
 from hub.wiring import Hub, cancel_and_wait
 from ledger.events import KeyAdded
@@ -23,8 +25,6 @@ from monitoring.endpoint import LoopLag, operations_app
 from monitoring.logs import get_logger
 
 ENDPOINTS_FILE: Final = "endpoints.json"
-SOCKET_FILE: Final = "admin.sock"
-TRUST_FILE: Final = "trust.txt"
 _DECISIVE: Final = {"__all__": {"id", "adapter", "agencies", "role", "national", "owns", "enabled", "profile"}}
 _KEEP_ALIVE_S: Final = 75.0
 _OWNER_ONLY: Final = 0o600
@@ -42,6 +42,7 @@ class Serving:
         self._tasks: list[asyncio.Task[None]] = []
         self._stop: asyncio.Future[str] | None = None
         self._lag: LoopLag | None = None
+        self._socket = Path(hub.world.directory) / SOCKET_FILE
 
     # ── start ────────────────────────────────────────────────────────────────────────────────────
 
@@ -97,11 +98,11 @@ class Serving:
         return f"http://{host}:{actual}"
 
     async def _listen_locally(self, app: web.Application) -> None:
-        path = Path(self.hub.world.directory) / SOCKET_FILE
-        path.unlink(missing_ok=True)
+        self._socket.unlink(missing_ok=True)
         runner = await self._runner(app)
-        await web.UnixSite(runner, str(path)).start()
-        path.chmod(_OWNER_ONLY)
+        with reachable(self._socket) as path:
+            await web.UnixSite(runner, path).start()
+        self._socket.chmod(_OWNER_ONLY)
 
     async def _runner(self, app: web.Application) -> web.AppRunner:
         runner = web.AppRunner(
@@ -173,6 +174,7 @@ class Serving:
             puller.stop()
         for runner in self._runners[1:]:
             await runner.cleanup()
+        self._socket.unlink(missing_ok=True)
         await hub.delivery.stop(hub.settings.hub.shutdown_timeout_s)
         hub.views.stop()
         await cancel_and_wait(self._tasks)

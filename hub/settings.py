@@ -18,6 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from contracts.errors import Misconfigured
 
 ENV_PREFIX: Final = "LIENTHONG_"
+TRUST_FILE: Final = "trust.txt"
+"""In the hub's directory: the log's verifier keys, for whoever checks the log."""
 PartyName = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")]
 
 

@@ -1,9 +1,11 @@
 """Asks a hub for a command: the running one over its owner-only socket, else one opened for this under the lock."""
 
 import asyncio
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from aiohttp import ClientConnectionError, ClientSession, UnixConnector
@@ -11,9 +13,10 @@ from aiohttp import ClientConnectionError, ClientSession, UnixConnector
 from contracts.errors import CODES, HubError, MessageRefused, TargetUnavailable
 from contracts.ports import Principal
 from hub.settings import Settings
-from hub.wiring import build, real_world
 
-SOCKET_FILE = "admin.sock"
+SOCKET_FILE: Final = "admin.sock"
+_LONGEST: Final = 100
+"""Bytes of a socket's path; the kernel takes 107 on Linux and 103 elsewhere."""
 _LOCAL = Principal(party="local", role="admin")
 
 
@@ -26,11 +29,25 @@ def ask(settings: Settings, directory: str, command: str, values: Mapping[str, A
     return asyncio.run(_ask(settings, directory, command, values))
 
 
+@contextmanager
+def reachable(socket: Path) -> Iterator[str]:
+    """A name of the socket that is short enough to be bound or connected to; where its own is, that."""
+    if len(os.fsencode(socket)) <= _LONGEST:
+        yield str(socket)
+        return
+    folder = os.open(socket.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{folder}/{socket.name}"
+    finally:
+        os.close(folder)
+
+
 async def _ask(settings: Settings, directory: str, command: str, values: Mapping[str, Any]) -> Any:
     socket = Path(directory) / SOCKET_FILE
     if socket.exists():
         try:
-            return await _ask_running(str(socket), command, values)
+            with reachable(socket) as path:
+                return await _ask_running(path, command, values)
         except ClientConnectionError:
             pass  # left behind by a hub that was killed: the ledger's lock decides
     return await _ask_alone(settings, directory, command, values)
@@ -55,6 +72,8 @@ def _error(body: Any) -> HubError:
 
 
 async def _ask_alone(settings: Settings, directory: str, command: str, values: Mapping[str, Any]) -> Any:
+    from hub.wiring import build, real_world  # noqa: PLC0415  # a whole hub is slow to import and rarely needed
+
     hub = build(settings, real_world(directory))
     try:
         return await hub.admin.run(_LOCAL, command, values)

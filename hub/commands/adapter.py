@@ -25,7 +25,10 @@ def listing(*, as_json: bool) -> None:
 
 def show(name: str, *, as_json: bool) -> None:
     """One format."""
-    row = _summary(registry.get(name))
+    try:
+        row = _summary(registry.get(name))
+    except Misconfigured as error:
+        raise MessageRefused("query.not_found", error.detail) from error
     emit_json(row) if as_json else emit_table(("field", "value"), [{"field": k, "value": v} for k, v in row.items()])
 
 
@@ -60,7 +63,10 @@ def try_file(file: str, *, source: str, target: str, kind: str, as_json: bool) -
     Raises:
         MessageRefused: with every error the sender would be told.
     """
-    body = Path(file).read_bytes()
+    try:
+        body = Path(file).read_bytes()
+    except OSError as error:
+        raise MessageRefused("query.invalid", str(error), name=file) from error
     reader, kind = _recognise(body, source, kind)
     envelope = Envelope(party="thu-nghiem", adapter=reader.name, body=body, received_at=0, type=kind)
     reading = reader.read(envelope, Profile())

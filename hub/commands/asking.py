@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hub.api.admin_client import ask as ask_hub
-from hub.commands.locate import config_path
-from hub.commands.serve import directory_of
+from hub.commands.locate import config_path, directory_of
 from hub.settings import load
 from monitoring import logs
 

@@ -1,9 +1,11 @@
 """``lienthong config``: check, show, init."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
+from adapters import registry
 from contracts.errors import Misconfigured
-from hub.commands.locate import config_path
+from hub.commands.locate import config_path, directory_of
 from hub.commands.output import emit_json, say
 from hub.settings import Settings, load
 
@@ -35,7 +37,7 @@ role = "portal"                     # agency | portal | platform
 national = true
 base_url = "http://127.0.0.1:8181"  # what is due is sent here
 username = "lienthong"
-secret_file = "secrets/cong-quoc-gia"
+secret_file = "secrets/cong-quoc-gia"  # below the directory, mode 0600, holds the password only
 agency = "000.00.00.H99"
 
 # Who must hear of what.
@@ -49,7 +51,26 @@ def check(given: str) -> None:
     """Say everything that is wrong at once; silence on stdout and exit 0 when nothing is."""
     path = config_path(given)
     settings = load(path)
+    faults = list(_faults(settings, Path(directory_of(settings, path.parent))))
+    if faults:
+        raise Misconfigured("config.invalid", "\n".join(faults), name=str(path))
     say(f"{path}: ok ({len(settings.party)} parties, {len(settings.route)} routes)")
+
+
+def _faults(settings: Settings, directory: Path) -> Iterator[str]:
+    """What the file alone does not show: formats that are not installed, secrets that are not there, dead ends."""
+    for number, one in enumerate(settings.party):
+        try:
+            registry.get(one.adapter)
+        except Misconfigured as error:
+            yield f"party.{number}.adapter: {error.detail}"
+        if one.secret_file and not (directory / one.secret_file).is_file():
+            yield f"party.{number}.secret_file: there is no {directory / one.secret_file}"
+    addressed = {one.id for one in settings.party if one.base_url}
+    for number, route in enumerate(settings.route):
+        for name in route.to:
+            if name not in addressed:
+                yield f"route.{number}.to: party {name} has no base_url"
 
 
 def show(given: str, *, effective: bool) -> None:

@@ -12,9 +12,8 @@ from typing import Any, Final, NamedTuple
 import apsw
 
 from contracts.errors import HubError
-from hub.commands.locate import config_path
+from hub.commands.locate import config_path, directory_of
 from hub.commands.output import emit_json, emit_table, say
-from hub.commands.serve import directory_of
 from hub.settings import Settings, load
 
 _PACKAGES: Final = (

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from contracts.errors import Misconfigured
+from hub.settings import Settings
 
 DEMO_CONFIG: Final = Path(".lienthong/demo/lienthong.toml")
 
@@ -24,3 +25,8 @@ def config_path(given: str) -> Path:
     raise Misconfigured(
         "config.missing", "run `lienthong config init` or `lienthong demo` first", name="lienthong.toml"
     )
+
+
+def directory_of(settings: Settings, base: Path) -> str:
+    """Where the hub keeps its files: a relative directory is meant from the configuration file's own folder."""
+    return str(base / settings.hub.directory)

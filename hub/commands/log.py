@@ -7,12 +7,10 @@ from typing import Any, Final
 
 import msgspec
 
-from contracts.errors import MessageRefused, Misconfigured
-from hub.commands.locate import config_path
+from contracts.errors import IntegrityViolation, MessageRefused, Misconfigured
+from hub.commands.locate import config_path, directory_of
 from hub.commands.output import emit_json, emit_lines, emit_table, say
-from hub.commands.serve import directory_of
-from hub.serving import TRUST_FILE
-from hub.settings import load
+from hub.settings import TRUST_FILE, load
 from ledger.inspect import LogFile
 from ledger.inspect import verify as verify_log
 
@@ -71,8 +69,12 @@ def checkpoint(config: str) -> None:
 def verify(config: str, *, start: int, end: int, as_json: bool) -> int:
     """Recompute the whole log; findings outside ``start``…``end`` are left out of the report."""
     directory = _directory(config)
-    result = verify_log(directory, _trusted(directory), _progress if sys.stderr.isatty() else None)
-    checks = [one for one in result["checks"] if _within(one, start, end)]
+    trusted = _trusted(directory)
+    try:
+        found = verify_log(directory, trusted, _progress if sys.stderr.isatty() else None)["checks"]
+    except IntegrityViolation as error:
+        found = [{"check": "file", "code": error.code, "ok": False, "position": None, "detail": error.detail}]
+    checks = [one for one in found if _within(one, start, end)]
     ok = all(one["ok"] for one in checks)
     if as_json:
         emit_json({"ok": ok, "checks": checks})

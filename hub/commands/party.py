@@ -8,9 +8,8 @@ from adapters.transports.http_client import HttpTransport
 from contracts.errors import MessageRefused, Misconfigured
 from contracts.ports import Address, Profile
 from hub.api.access import Kind, Role, issue, read_grants, write_grants
-from hub.commands.locate import config_path
+from hub.commands.locate import config_path, directory_of
 from hub.commands.output import emit_json, emit_table, say
-from hub.commands.serve import directory_of
 from hub.settings import PartySettings, Settings, load
 from hub.world import DiskFiles, SystemEntropy
 

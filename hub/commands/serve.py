@@ -8,7 +8,7 @@ from typing import Final
 
 import uvloop
 
-from hub.commands.locate import config_path
+from hub.commands.locate import config_path, directory_of
 from hub.serving import Serving
 from hub.settings import Settings, load
 from hub.wiring import build, real_world
@@ -38,11 +38,6 @@ def with_ports(settings: Settings, *, port: int | None, ops_port: int | None) ->
     """The settings with the ports given on the command line over them."""
     changes = {name: value for name, value in (("port", port), ("ops_port", ops_port)) if value is not None}
     return settings.model_copy(update={"hub": settings.hub.model_copy(update=changes)}) if changes else settings
-
-
-def directory_of(settings: Settings, base: Path) -> str:
-    """Where the hub keeps its files: a relative directory is meant from the configuration file's own folder."""
-    return str(base / settings.hub.directory)
 
 
 def _settle() -> None:

@@ -13,6 +13,8 @@ KEYS_ID: Final = 0x4C54_4B59
 AUTOCHECKPOINT_PAGES: Final = 500
 CACHE_KIB: Final = 32_768
 _STATEMENTS: Final = 128
+DAMAGED: Final = (apsw.NotADBError, apsw.CorruptError)
+"""What SQLite says of a file whose pages are not what it wrote."""
 
 
 def pragma(connection: apsw.Connection, name: str, value: str | int, expected: object) -> None:
@@ -61,9 +63,16 @@ def open_writer(
     """The one connection that writes ``path``, made with ``schema`` where there is no such database yet.
 
     Raises:
-        IntegrityViolation: ``ledger.corrupt`` when the file is another kind of database, ``ledger.unavailable`` when a
-            setting that durability needs was not taken.
+        IntegrityViolation: ``ledger.corrupt`` when the file is damaged or another kind of database,
+            ``ledger.unavailable`` when a setting that durability needs was not taken.
     """
+    try:
+        return _open_writer(path, vfs, schema, application_id, page_size)
+    except DAMAGED as error:
+        raise IntegrityViolation("ledger.corrupt", f"{path}: {error}") from error
+
+
+def _open_writer(path: str, vfs: str, schema: tuple[str, ...], application_id: int, page_size: int) -> apsw.Connection:
     connection = _open(path, vfs, apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
     if _application_id(connection) == 0 and not connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone():
         connection.close()

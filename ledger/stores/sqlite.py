@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import apsw
 
+from contracts.errors import IntegrityViolation
 from ledger.stores import connect
 from ledger.stores.schema import SCHEMA
 from ledger.stores.store import Batch, EventRow, Head, MessageRow
@@ -52,10 +53,16 @@ class SqliteStore:
         self._run = self._connection.cursor()
 
     def _rows(self, statement: str, values: Sequence[Any] = ()) -> list[Any]:
-        return self._run.execute(statement, values).fetchall()
+        try:
+            return self._run.execute(statement, values).fetchall()
+        except connect.DAMAGED as error:
+            raise IntegrityViolation("ledger.corrupt", str(error)) from error
 
     def _row(self, statement: str, values: Sequence[Any] = ()) -> Any:
-        return self._run.execute(statement, values).fetchone()
+        try:
+            return self._run.execute(statement, values).fetchone()
+        except connect.DAMAGED as error:
+            raise IntegrityViolation("ledger.corrupt", str(error)) from error
 
     # ── writing ─────────────────────────────────────────────────────────────────────────────────
 
