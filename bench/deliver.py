@@ -1,104 +1,86 @@
-"""What delivering costs per record: batches of 100 against one request each, to the same sink, by the same client."""
+"""Delivery: what posting one event costs this process, in arrays of 100 and one by one.
 
-import asyncio
-import subprocess
-import sys
-from collections.abc import Sequence
-from typing import Any, Final
-
-import aiohttp
-import msgspec
-import uvloop
-
-from adapters import registry
-from adapters.transports.http_client import HttpTransport
-from bench import dossiers, machine
-from bench.rounds import Sample, Stopwatch, compare
-from contracts.delivery import Rendering
-from contracts.ports import Address, Profile
-
-_SINK: Final = """\
-import asyncio
-from bench import machine, sinks
-async def main():
-    machine.pin(1)
-    server, port = await sinks.open_sink(sinks.Tally())
-    print(port, flush=True)
-    await asyncio.Event().wait()
-asyncio.run(main())
+Both post the same dossiers, over kept-alive connections on uvloop, to the same receiving process. Ours is the hub's own
+transport; the other is aiohttp's client as its manual shows it. Run as a program, this file is the receiving process.
 """
 
+import asyncio
+from collections.abc import Iterator
+from typing import Final
 
-def run(*, rounds: int, quick: bool) -> list[dict[str, Any]]:
-    """R14."""
-    n = 2_000 if quick else 10_000
-    machine.pin(0)
-    renderings = [
-        Rendering(
-            lane="DongBoHoSoMC:False",
-            service="DongBoHoSoMC",
-            updating=False,
-            code=f"{number}",
-            body=msgspec.json.encode(dossiers.record(number)),
-        )
-        for number in range(n)
-    ]
-    found = compare(
-        "deliver",
-        "R14: processor time of delivery per record, batches of 100 against one request each",
-        ours="batches of 100",
-        peers={
-            "batches of 100": lambda: uvloop.run(_with_sink(renderings, 100)),
-            "one aiohttp POST each": lambda: uvloop.run(_with_sink(renderings[: n // 5], 1)),
-        },
-        rounds=rounds,
-        targets={},
-    )
-    ratio = found["ratios"]["one aiohttp POST each"]
-    ratio |= {"id": "R14", "target": 15.0, "met": ratio["cpu_median"] >= 15.0, "judged": "cpu_median"}
-    return [found]
+import aiohttp
+import uvloop
+
+from adapters.transports.http_client import HttpTransport
+from bench import dossiers
+from bench.child import HOST, Child
+from bench.peers import Comparison, Field, Peer, Sample, Stopwatch
+from bench.sinks import Tally, open_sink
+from contracts.delivery import Request
+
+PACKET: Final = 100
+IN_FLIGHT_ONE: Final = 16
+IN_FLIGHT_PACKETS: Final = 4
+_HEADERS: Final = (("Content-Type", "application/json"),)
+_OURS: Final = "ours: 100 records a request"
+_ONE: Final = "aiohttp: one record a request"
 
 
-async def _with_sink(renderings: Sequence[Rendering], per_request: int) -> Sample:
-    sink = await asyncio.create_subprocess_exec(sys.executable, "-c", _SINK, stdout=subprocess.PIPE)
-    try:
-        assert sink.stdout is not None
-        port = int(await sink.stdout.readline())
-        if per_request == 1:
-            return await _one_by_one(renderings, port)
-        return await _in_batches(renderings, port, per_request)
-    finally:
-        sink.terminate()
-        await sink.wait()
+async def _batched(port: int, n: int) -> Sample:
+    transport = HttpTransport()
+    url = f"http://{HOST}:{port}/mapi/g"
+    waiting = iter(dossiers.bodies(0, n, PACKET))
 
+    async def sender() -> None:
+        for body in waiting:
+            reply = await transport.exchange(Request(method="POST", url=url, headers=_HEADERS, body=body))
+            assert reply.status == 200
 
-async def _in_batches(renderings: Sequence[Rendering], port: int, size: int) -> Sample:
-    transport = HttpTransport(connections=2)
-    address = Address(base_url=f"http://127.0.0.1:{port}", username="bench", secret="bench", agency="H99")  # noqa: S106
-    remotes = [registry.get("portal").remote(address, transport, Profile()) for _ in range(2)]
-    batches = iter([renderings[start : start + size] for start in range(0, len(renderings), size)])
-
-    async def worker(remote: Any) -> None:
-        for batch in batches:
-            assert (await remote.send(batch)).verdict == "done"
-
-    with Stopwatch() as watch:
-        await asyncio.gather(*[worker(remote) for remote in remotes])
+    await transport.exchange(Request(method="POST", url=url, headers=_HEADERS, body=b"{}"))
+    with Stopwatch(n) as watch:
+        await asyncio.gather(*[sender() for _ in range(IN_FLIGHT_PACKETS)])
     await transport.close()
-    return watch.sample(len(renderings))
+    return watch.sample
 
 
-async def _one_by_one(renderings: Sequence[Rendering], port: int) -> Sample:
-    waiting = iter(renderings)
-    head = b'{"session":"bench-session","madonvi":"H99","service":"DongBoHoSoMC","isUpdating":"False","data":['
-
-    async def worker(session: aiohttp.ClientSession) -> None:
-        for one in waiting:
-            async with session.post(f"http://127.0.0.1:{port}/mapi/g", data=head + one.body + b"]}") as answer:
-                await answer.read()
-                assert answer.status == 200
-
+async def _one_by_one(port: int, n: int) -> Sample:
+    url = f"http://{HOST}:{port}/mapi/g"
+    waiting = iter(dossiers.bodies(0, n, 1))
     async with aiohttp.ClientSession() as session:
-        with Stopwatch() as watch:
-            await asyncio.gather(*[worker(session) for _ in range(2)])
-    return watch.sample(len(renderings))
+
+        async def sender() -> None:
+            for body in waiting:
+                async with session.post(url, data=body, headers=dict(_HEADERS)) as response:
+                    await response.read()
+                    assert response.status == 200
+
+        with Stopwatch(n) as watch:
+            await asyncio.gather(*[sender() for _ in range(IN_FLIGHT_ONE)])
+    return watch.sample
+
+
+def fields(*, quick: bool) -> Iterator[Field]:
+    """R14, while the receiving process is there."""
+    n = 2_000 if quick else 10_000
+    dossiers.bodies(0, n, 1)  # made before the clock runs
+    dossiers.bodies(0, 5 * n, PACKET)
+    with Child("bench.deliver") as sink:
+        yield Field(
+            "deliver",
+            (
+                Peer(_OURS, lambda: uvloop.run(_batched(sink.port, 5 * n)), (sink.pid,)),
+                Peer(_ONE, lambda: uvloop.run(_one_by_one(sink.port, n)), (sink.pid,)),
+            ),
+            (Comparison("R14 processor time per delivered event", _OURS, _ONE, 1 / 15, "cpu"),),
+            "none",
+        )
+
+
+async def _serve() -> None:
+    server, port = await open_sink(Tally())
+    print(port, flush=True)
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    uvloop.run(_serve())

@@ -140,8 +140,8 @@ def feeding(n: int) -> Field:
         ),
         (
             Comparison("R8 feed of 1000, new events", "ours: read, new events", library, 2),
-            Comparison("R8 notifications of 1000, from disk", "ours: select_notifications", library),
-            Comparison("R8 feed of 1000, opened from disk", "ours: read from disk, opened and decoded", library),
+            Comparison("R8 notifications of 1000, from disk", "ours: select_notifications", library, 2),
+            Comparison("R8 feed of 1000, opened from disk", "ours: read from disk, opened and decoded", library, 2),
         ),
         "reading",
     )

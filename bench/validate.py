@@ -1,115 +1,106 @@
-"""Validation against the reference validators of the ecosystem, on the messages of the portal."""
+"""Validation: the hub's own path against ``xmlschema`` and ``jsonschema``, with the same contracts and messages.
 
+Before anything is timed, both sides must say the same of valid and of broken messages.
+"""
+
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-import msgspec
+import jsonschema
 import xmlschema
-from jsonschema.validators import validator_for
-from lxml import etree
 
-from adapters import registry
-from adapters.portal.xmlform import encode
+from adapters.portal import PortalAdapter
+from adapters.portal.fields import RECORD
+from adapters.portal.xmlform import ROOTS, encode
 from bench import dossiers
-from bench.rounds import Sample, Stopwatch, compare
+from bench.peers import Comparison, Field, Peer, Sample, Stopwatch
 from contracts import catalog, strict_xml
 from contracts.envelope import Envelope
 from contracts.ports import Profile
 
-_SERVICE: Final = "DongBoHoSoMC"
+_DIFFERENT: Final = 50
+_AT_US: Final = 1_767_573_000_000_000
 
 
-def run(*, rounds: int, quick: bool) -> list[dict[str, Any]]:
-    """R9 and R10."""
-    return [_r9(rounds, 50 if quick else 200), _r10(rounds, 200 if quick else 1_000)]
+def _contract() -> catalog.Contract:
+    return catalog.get("qcvn120", RECORD, "2019")
 
 
-def xml_message(number: int) -> bytes:
-    """One dossier as the portal's XML, with its envelope."""
-    head = {"session": "", "madonvi": "000.00.00.H99", "service": _SERVICE, "isUpdating": "False"}
-    parts = b"".join(encode(name, value) for name, value in head.items())
-    return b"<%b>%b<data>%b</data></%b>" % (
-        _SERVICE.encode(),
-        parts,
-        encode("HoSo", dossiers.record(number)),
-        _SERVICE.encode(),
+def xml_body(number: int) -> bytes:
+    """One dossier as an XML packet."""
+    whole = {**dossiers.HEAD, "data": {ROOTS[RECORD]: dossiers.record(number)}}
+    return b'<?xml version="1.0" encoding="UTF-8"?>\n' + encode(RECORD, whole)
+
+
+def _timed(n: int, judge: Callable[[int], object]) -> Sample:
+    judge(0)
+    with Stopwatch(n) as watch:
+        for number in range(n):
+            judge(number % _DIFFERENT)
+    return watch.sample
+
+
+def _envelope(body: bytes) -> Envelope:
+    return Envelope(party="mau", adapter="portal", body=body, received_at=_AT_US, content_type="application/xml")
+
+
+def xml_field(n: int) -> Field:
+    """R9: parse and validate one XML packet; and the same with everything that makes facts of it."""
+    contract = _contract()
+    bodies = [xml_body(number) for number in range(_DIFFERENT)]
+    texts = [body.decode().partition("\n")[2] for body in bodies]
+    envelopes = [_envelope(body) for body in bodies]
+    schema = xmlschema.XMLSchema(contract.xsd.decode())
+    adapter, profile = PortalAdapter(), Profile()
+    _agree_on_xml(contract, schema, texts[0])
+    assert all(len(adapter.read(envelope, profile).records) == 1 for envelope in envelopes), "a packet was not read"
+    library, mapped = "xmlschema: validate", "xmlschema: to_dict"
+    return Field(
+        "validate",
+        (
+            Peer("ours: parse, XSD", lambda: _timed(n, lambda at: contract.is_valid_xml(strict_xml.parse(bodies[at])))),
+            Peer("ours: parse, XSD, facts", lambda: _timed(n, lambda at: adapter.read(envelopes[at], profile))),
+            Peer(library, lambda: _timed(max(n // 20, 20), lambda at: schema.validate(texts[at]))),
+            Peer(mapped, lambda: _timed(max(n // 20, 20), lambda at: schema.to_dict(texts[at]))),
+        ),
+        (
+            Comparison("R9 XML validation", "ours: parse, XSD", library, 20),
+            Comparison("R9 XML with mapping", "ours: parse, XSD, facts", mapped, 9),
+        ),
+        "none",
     )
 
 
-def _r9(rounds: int, n: int) -> dict[str, Any]:
-    contract = catalog.get("qcvn120", _SERVICE, "extended")
-    bodies = [xml_message(number) for number in range(n)]
-    slow = xmlschema.XMLSchema(contract.xsd.decode())
-    adapter = registry.get("portal")
-    profile = Profile()
-    assert slow.is_valid(bodies[0].decode())
+def _agree_on_xml(contract: catalog.Contract, schema: xmlschema.XMLSchema, text: str) -> None:
+    broken = text.replace("<MaHoSo>", "<KhongCo>").replace("</MaHoSo>", "</KhongCo>")
+    for document, wanted in ((text, True), (broken, False)):
+        ours = contract.is_valid_xml(strict_xml.parse(document.encode()))
+        assert (ours, schema.is_valid(document)) == (wanted, wanted), "the validators disagree"
 
-    def fast() -> Sample:
-        with Stopwatch() as watch:
-            for body in bodies:
-                assert contract.is_valid_xml(strict_xml.parse(body))
-        return watch.sample(n)
 
-    def mapped() -> Sample:
-        with Stopwatch() as watch:
-            for body in bodies:
-                envelope = Envelope(
-                    party="p", adapter="portal", body=body, received_at=1, content_type="application/xml"
-                )
-                assert len(adapter.read(envelope, profile).records) == 1
-        return watch.sample(n)
-
-    def reference() -> Sample:
-        some = bodies[: max(10, n // 10)]
-        with Stopwatch() as watch:
-            for body in some:
-                slow.validate(body.decode())
-        return watch.sample(len(some))
-
-    peers = {"parsed and validated": fast, "read to facts": mapped, "xmlschema.validate": reference}
-    first = compare(
-        "validate",
-        "R9: XML parsed and validated against xmlschema",
-        ours="parsed and validated",
-        peers=peers,
-        rounds=rounds,
-        targets={"xmlschema.validate": ("R9", 20.0)},
+def json_field(n: int) -> Field:
+    """R10: one decoded record against the JSON Schema, formats checked on both sides."""
+    contract = _contract()
+    records = [dossiers.record(number) for number in range(_DIFFERENT)]
+    validator = jsonschema.Draft202012Validator(
+        contract.json_schema, format_checker=jsonschema.Draft202012Validator.FORMAT_CHECKER
     )
-    second = compare(
+    broken: dict[str, Any] = {name: value for name, value in records[0].items() if name != "MaHoSo"}
+    for record, wanted in ((records[0], True), (broken, False)):
+        assert (contract.is_valid_json(record), validator.is_valid(record)) == (wanted, wanted)
+    library = "jsonschema: Draft202012Validator"
+    return Field(
         "validate",
-        "R9: XML parsed, validated and read to facts against xmlschema validating alone",
-        ours="read to facts",
-        peers={name: peers[name] for name in ("read to facts", "xmlschema.validate")},
-        rounds=rounds,
-        targets={"xmlschema.validate": ("R9 read", 9.0)},
+        (
+            Peer("ours: is_valid_json", lambda: _timed(20 * n, lambda at: contract.is_valid_json(records[at]))),
+            Peer(library, lambda: _timed(n, lambda at: validator.is_valid(records[at]))),
+        ),
+        (Comparison("R10 JSON validation", "ours: is_valid_json", library, 18),),
+        "none",
     )
-    return first | {"also": second, "bytes": len(bodies[0]), "elements": len(list(etree.fromstring(bodies[0]).iter()))}
 
 
-def _r10(rounds: int, n: int) -> dict[str, Any]:
-    contract = catalog.get("qcvn120", _SERVICE, "extended")
-    bodies = [msgspec.json.encode(dossiers.record(number)) for number in range(n)]
-    schema = contract.json_schema
-    slow = validator_for(schema)(schema)
-    decode = msgspec.json.Decoder().decode
-
-    def fast() -> Sample:
-        with Stopwatch() as watch:
-            for body in bodies:
-                assert contract.is_valid_json(decode(body))
-        return watch.sample(n)
-
-    def reference() -> Sample:
-        some = bodies[: max(20, n // 10)]
-        with Stopwatch() as watch:
-            for body in some:
-                assert slow.is_valid(decode(body))
-        return watch.sample(len(some))
-
-    return compare(
-        "validate",
-        "R10: JSON decoded and validated against jsonschema",
-        ours="decoded and validated",
-        peers={"decoded and validated": fast, "jsonschema": reference},
-        rounds=rounds,
-        targets={"jsonschema": ("R10", 18.0)},
-    ) | {"bytes": len(bodies[0])}
+def fields(*, quick: bool) -> Iterator[Field]:
+    """All fields of the suite."""
+    yield xml_field(1_000 if quick else 5_000)
+    yield json_field(500 if quick else 2_000)
