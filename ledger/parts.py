@@ -101,7 +101,7 @@ def seal_parts(streams: Streams, vault: Vault, parts: Sequence[NewPart], stream:
                 name = part.owner
                 key = streams.key(name)
             else:
-                key = vault.take()
+                key = vault.take(keep=False)
                 name = key.id
                 own_keys.append(name)
             salt, item = vault.seal(key, content, base + index.to_bytes(4, "big"))
@@ -111,7 +111,7 @@ def seal_parts(streams: Streams, vault: Vault, parts: Sequence[NewPart], stream:
         commitments.append(sha256(RAW_PREFIX + salt + sha256(content).digest()).digest())
     glue_key = glue_sealed = 0
     if glue:
-        key = vault.take()
+        key = vault.take(keep=False)
         own_keys.append(key.id)
         _, item = vault.seal(key, seed + b"".join(glue), streams.aad(stream, rev, _GLUE_ROLE))
         glue_key, glue_sealed = key.id, len(item)
