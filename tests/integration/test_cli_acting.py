@@ -12,7 +12,7 @@ from aiohttp import ClientSession
 
 from adapters.portal.simulator import Weather
 from ledger.events import EvidenceAccessed, SyncRequeued
-from tests.hub.commands.program import inside, run, start
+from tests.integration.program import inside, run, start
 from tests.integration.samples import code, packet, record, row
 from tests.integration.served import BARE, CONFIG, COUNTER, PORTAL, Served, served
 

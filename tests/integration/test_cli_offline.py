@@ -5,11 +5,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.hub.commands.program import inside
+from tests.integration.program import inside
 from tests.integration.samples import code, packet, record
 
 FORMATS = ("portal", "opencps", "civil_status")
-ROOT = Path(__file__).parents[3]
 
 # ── configuration ────────────────────────────────────────────────────────────────────────────────
 

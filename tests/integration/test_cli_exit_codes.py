@@ -9,7 +9,7 @@ import pytest
 
 from contracts.errors import HubError, IntegrityViolation, MessageRefused, Misconfigured, Overloaded, TargetUnavailable
 from hub.cli import exit_code_of
-from tests.hub.commands.program import PROGRAM, inside, start
+from tests.integration.program import PROGRAM, inside, start
 from tests.integration.samples import code
 from tests.integration.served import COUNTER, PORTAL
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.hub.commands.program import inside, run
+from tests.integration.program import inside, run
 from tests.integration.samples import code
 from tests.integration.served import COUNTER, PORTAL
 
