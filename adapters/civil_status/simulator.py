@@ -97,6 +97,17 @@ class Simulator:
         """By dossier code: the newest ``status`` by its time, the ``fields`` beside it, all ``rows`` received."""
         return {code: _holding(rows) for code, rows in self._register.items()}
 
+    def kept(self) -> dict[str, Any]:
+        """What it holds and handed out, as plain values, for ``recall``."""
+        return {"register": self._register, "invented": len(self._outbox), "waiting": list(self._waiting)}
+
+    def recall(self, kept: Mapping[str, Any]) -> None:
+        """Hold again what an earlier life kept."""
+        self.enqueue(kept["invented"])
+        for code in [code for code in self._waiting if code not in kept["waiting"]]:
+            del self._waiting[code]
+        self._register.update(kept["register"])
+
     def app(self) -> web.Application:
         """The service as an aiohttp application."""
         app = web.Application(client_max_size=_MAX_BODY)

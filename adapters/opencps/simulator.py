@@ -85,6 +85,15 @@ class Simulator:
             for code in codes
         }
 
+    def kept(self) -> dict[str, Any]:
+        """What it holds, as plain values, for ``recall``."""
+        return {"documents": self._documents, "rows": self._rows}
+
+    def recall(self, kept: Mapping[str, Any]) -> None:
+        """Hold again what an earlier life kept."""
+        self._documents.update(kept["documents"])
+        self._rows.update(kept["rows"])
+
     def app(self) -> web.Application:
         """The service as an aiohttp application, at the root and below ``/opencps``."""
         app = web.Application(client_max_size=_MAX_BODY)

@@ -104,6 +104,15 @@ class Simulator:
         """Forget every session, as a restart of the portal does."""
         self._sessions.clear()
 
+    def kept(self) -> dict[str, Any]:
+        """What it holds, as plain values, for ``recall``."""
+        return {"dossiers": self.dossiers, "rows": self.rows}
+
+    def recall(self, kept: Mapping[str, Any]) -> None:
+        """Hold again what an earlier life kept."""
+        self.dossiers.update(kept["dossiers"])
+        self.rows.update(kept["rows"])
+
     def _holding(self, code: str) -> Mapping[str, Any]:
         fields = self.dossiers.get(code, {})
         rows = self.rows.get(code, [])

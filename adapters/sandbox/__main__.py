@@ -1,9 +1,10 @@
 """``python -m adapters.sandbox``: simulated parties driven by JSON lines on stdin, answering on stdout.
 
-``{"do": "open", "names": […], "profile": "calm", "seed": 7, "ports": {}}`` → addresses and credentials
+``{"do": "open", "names": […], "profile": "calm", "seed": 7, "ports": {}, "kept": {}}`` → addresses and credentials
 ``{"do": "traffic", "hub": url, "senders": {adapter: {username, secret}}, "seconds": 20, "dossiers": 0, "seed": 7}`` →
 ``{"progress": …}`` now and then, then ``{"done": counts}``
-``{"do": "holdings"}`` → ``{"holdings": …}``; end of stdin ends the process.
+``{"do": "holdings"}`` → ``{"holdings": …}``
+``{"do": "keep"}`` ends the traffic → ``{"kept": …}``, for a later ``open``; end of stdin ends the process.
 """
 
 import asyncio
@@ -34,24 +35,41 @@ async def _orders() -> asyncio.StreamReader:
 
 async def main() -> None:
     """Obey until stdin ends."""
-    reader = await _orders()
-    stage: Stage | None = None
-    async with ClientSession(timeout=ClientTimeout(total=30)) as session:
+    async with ClientSession(timeout=ClientTimeout(total=30)) as session, asyncio.TaskGroup() as group:
+        stage: Stage | None = None
+        traffic: asyncio.Task[None] | None = None
+        reader = await _orders()
         while line := await reader.readline():
             order: dict[str, Any] = msgspec.json.decode(line)
             if order["do"] == "open":
                 stage = Stage(order["names"], profile=order["profile"], seed=order["seed"])
+                stage.recall(order.get("kept", {}))
                 addresses = await stage.open(order.get("ports", {}))
                 _tell({"addresses": addresses, "credentials": stage.credentials()})
             elif stage is None:
                 _tell({"error": "open first"})
             elif order["do"] == "traffic":
-                traffic = Traffic(stage, session, order, report=lambda counts: _tell({"progress": counts}))
-                _tell({"done": await traffic.run()})
+                traffic = group.create_task(_send(stage, session, order))
             elif order["do"] == "holdings":
                 _tell({"holdings": stage.holdings()})
-    if stage is not None:
-        await stage.close()
+            elif order["do"] == "keep":
+                await _cut(traffic)
+                _tell({"kept": stage.kept()})
+        await _cut(traffic)
+        if stage is not None:
+            await stage.close()
+
+
+async def _send(stage: Stage, session: ClientSession, order: dict[str, Any]) -> None:
+    traffic = Traffic(stage, session, order, report=lambda counts: _tell({"progress": counts}))
+    _tell({"done": await traffic.run()})
+
+
+async def _cut(traffic: asyncio.Task[None] | None) -> None:
+    """Whoever asks to keep, or goes away, has no use for more traffic."""
+    if traffic is not None:
+        traffic.cancel()
+        await asyncio.wait((traffic,))
 
 
 if __name__ == "__main__":

@@ -39,6 +39,16 @@ class Stage:
         modules = {name: sys.modules[type(simulator).__module__] for name, simulator in self.simulators.items()}
         return {name: (module.USERNAME, module.PASSWORD) for name, module in modules.items()}
 
+    def kept(self) -> dict[str, Any]:
+        """What every simulated party would need to go on later, as plain values."""
+        return {name: simulator.kept() for name, simulator in self.simulators.items()}
+
+    def recall(self, kept: Mapping[str, Any]) -> None:
+        """Go on from what an earlier stage kept."""
+        for name, simulator in self.simulators.items():
+            if name in kept:
+                simulator.recall(kept[name])
+
     async def close(self) -> None:
         """Stop serving."""
         for runner in self._runners:

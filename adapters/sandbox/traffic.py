@@ -55,6 +55,9 @@ class Traffic:
         self._portal = MapiSender(session, order["hub"], **senders["portal"])
         self._over = asyncio.Event()
         self._worked: dict[str, None] = {}
+        """Dossiers the province has begun to work on; what it held before this traffic was worked on then."""
+        if "opencps" in stage.simulators:
+            self._worked.update(dict.fromkeys(stage.simulators["opencps"].holdings()))
         self._handed_in: dict[str, None] = {}
 
     async def run(self) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -30,6 +30,7 @@ _ADAPTERS: Final = ("portal", "opencps", "civil_status")
 _STATE_FILE: Final = "demo.json"
 EXIT_OK: Final = 0
 EXIT_DIFFERS: Final = 3
+EXIT_INTERRUPTED: Final = 130
 
 
 class Plan(NamedTuple):
@@ -57,7 +58,10 @@ def run(plan: Plan) -> int:
 
 
 async def _demo(plan: Plan, root: Path) -> int:
-    parties = await Parties.open(plan)
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    parties = await Parties.open(plan, _read_state(root))
     try:
         files = DiskFiles(root)
         senders = scene.set_up(
@@ -76,10 +80,17 @@ async def _demo(plan: Plan, root: Path) -> int:
         await serving.start()
         scene.publish_credentials(files, hub.access.grants, senders["all"], serving.base_url)
         try:
-            return await _show(plan, serving, parties, senders, measured)
+            code = await _until(stop, _show(plan, serving, parties, senders, measured))
+            if code is None:
+                return EXIT_INTERRUPTED
+            if not plan.headless:
+                say("Stop: Ctrl-C · Next: lienthong dossier list · lienthong log verify")
+                await stop.wait()
+            return code
         finally:
             serving.request_stop()
             await serving.run()
+            files.write_durable(_STATE_FILE, msgspec.json.encode(await parties.kept()))
     finally:
         await parties.close()
 
@@ -103,9 +114,25 @@ async def _show(
         _print(result, findings)
     for finding in findings[:20]:
         say(f"differs: {finding.party} {finding.code} {finding.what} {finding.detail}")
-    if not plan.headless:
-        await _stay()
     return EXIT_OK if result["ok"] else EXIT_DIFFERS
+
+
+async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, int]) -> int | None:
+    """The result of the work; None when it was told to stop first."""
+    loop = asyncio.get_running_loop()
+    working, stopping = loop.create_task(work), loop.create_task(stop.wait())
+    await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
+    for task in (working, stopping):
+        task.cancel()
+        await asyncio.wait((task,))
+    return None if working.cancelled() else working.result()
+
+
+def _read_state(root: Path) -> dict[str, Any]:
+    """What the simulated parties kept of the last run; nothing where that was cleared."""
+    path = root / _STATE_FILE
+    kept: dict[str, Any] = msgspec.json.decode(path.read_bytes()) if path.is_file() else {}
+    return kept
 
 
 async def _settle(hub: Hub) -> bool:
@@ -118,14 +145,6 @@ async def _settle(hub: Hub) -> bool:
             return True
         await asyncio.sleep(_LOOK_S)
     return False
-
-
-async def _stay() -> None:
-    say("Stop: Ctrl-C · Next: lienthong dossier list · lienthong log verify")
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await stop.wait()
 
 
 def _print(result: Mapping[str, Any], findings: list[Finding]) -> None:
@@ -162,8 +181,8 @@ class Parties:
         self.logins: dict[str, list[str]] = {}
 
     @classmethod
-    async def open(cls, plan: Plan) -> "Parties":
-        """Start the process and its simulators."""
+    async def open(cls, plan: Plan, kept: Mapping[str, Any]) -> "Parties":
+        """Start the process and its simulators, going on from what they kept."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -172,10 +191,11 @@ class Parties:
             stdout=asyncio.subprocess.PIPE,
             limit=256 * 1024 * 1024,
             env=_environment(),
+            start_new_session=True,  # Ctrl-C is for the hub; the parties end when it closes their stdin
         )
         parties = cls(process)
         answer = await parties._ask(
-            {"do": "open", "names": _ADAPTERS, "profile": plan.profile, "seed": plan.seed, "ports": {}}
+            {"do": "open", "names": _ADAPTERS, "profile": plan.profile, "seed": plan.seed, "ports": {}, "kept": kept}
         )
         parties.addresses = answer["addresses"]
         parties.logins = answer["credentials"]
@@ -209,6 +229,14 @@ class Parties:
         answer = await self._ask({"do": "holdings"})
         held: dict[str, Any] = answer["holdings"]
         return held
+
+    async def kept(self) -> dict[str, Any]:
+        """What the parties need to go on in a later run. Traffic may be cut short: its reports are passed over."""
+        self._tell({"do": "keep"})
+        while "kept" not in (answer := await self._hear()):
+            pass
+        kept: dict[str, Any] = answer["kept"]
+        return kept
 
     async def close(self) -> None:
         """End the process."""
