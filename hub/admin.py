@@ -12,11 +12,11 @@ import msgspec
 
 from contracts.errors import MessageRefused
 from contracts.moment import from_datetime, rfc3339
-from contracts.ports import Clock, Principal
+from contracts.ports import Clock, Principal, RecordOutcome
 from hub.api.access import Access
 from hub.api.sight import Sight, difference
 from hub.feed import Feed
-from hub.views.views import Views
+from hub.views.views import Parked, Views
 from ledger.port import Ledger
 
 Command: TypeAlias = Callable[[Principal, Mapping[str, Any]], Awaitable[Any]]
@@ -30,8 +30,24 @@ class Lanes(Protocol):
         """Put a parked dossier back."""
         ...
 
+    async def dismiss(self, target: str, stream: bytes, *, by: str, note: str) -> int:
+        """Settle that nobody will see to a parked dossier."""
+        ...
+
     def pending(self) -> Mapping[str, int]:
         """Open dossiers by target."""
+        ...
+
+
+class Records(Protocol):
+    """What the commands need of reception."""
+
+    async def reinterpret(self, position: int, item: int, *, by: str) -> RecordOutcome:
+        """Read a parked record again."""
+        ...
+
+    async def dismiss(self, position: int, *, by: str, note: str) -> bool:
+        """Settle that nobody will map a parked record."""
         ...
 
 
@@ -39,13 +55,23 @@ class Admin:
     """The commands of one hub."""
 
     def __init__(
-        self, *, ledger: Ledger, sight: Sight, views: Views, feed: Feed, lanes: Lanes, access: Access, clock: Clock
+        self,
+        *,
+        ledger: Ledger,
+        sight: Sight,
+        views: Views,
+        feed: Feed,
+        lanes: Lanes,
+        records: Records,
+        access: Access,
+        clock: Clock,
     ) -> None:
         self._ledger = ledger
         self._sight = sight
         self._views = views
         self._feed = feed
         self._lanes = lanes
+        self._records = records
         self._access = access
         self._clock = clock
         self._commands: Final[Mapping[str, Command]] = {
@@ -57,6 +83,7 @@ class Admin:
             "parked.list": self._parked,
             "parked.show": self._parked_one,
             "parked.requeue": self._requeue,
+            "parked.dismiss": self._dismiss,
             "access.list": self._grants,
             "status": self._status,
         }
@@ -108,27 +135,44 @@ class Admin:
         after = self._sight.past(state, position=_number(values, "after"))
         return {"code": state.code, "from": before.head, "to": after.head, "changes": difference(before, after)}
 
+    # ── parked ───────────────────────────────────────────────────────────────────────────────────
+
     async def _parked(self, _principal: Principal, values: Mapping[str, Any]) -> Any:
+        limit = _number(values, "limit", _MOST, most=_MOST)
+        waiting = self._views.parked(_text(values, "target"), limit=limit)
+        return {"parked": [self._waits(one) for one in waiting], "total": sum(self._views.parked_counts().values())}
+
+    def _waits(self, one: Parked) -> dict[str, Any]:
+        """One line of the list: where and why, without the word itself, which is the sender's content."""
         return {
-            "parked": [
-                {
-                    "code": self._sight.code_of(one.stream),
-                    "target": one.target,
-                    "reason": one.parked,
-                    "through": one.through,
-                    "stream": one.stream.hex(),
-                }
-                for one in self._ledger.parked(_text(values, "target"))
-            ]
+            "kind": one.kind,
+            "code": self._sight.code_of(one.stream),
+            "target": one.party,
+            "reason": one.code,
+            "path": one.path,
+            "position": one.position,
+            "stream": one.stream.hex(),
         }
 
+    def _record(self, values: Mapping[str, Any]) -> Parked:
+        """The parked record at a position; ``query.not_found`` where none waits."""
+        record = self._views.parked_record(_number(values, "position"))
+        if record is None:
+            raise MessageRefused("query.not_found")
+        return record
+
     async def _parked_one(self, principal: Principal, values: Mapping[str, Any]) -> Any:
+        if "position" in values:
+            record = self._record(values)
+            await self._sight.record(principal, record.stream, "parked")
+            return {**self._waits(record), "word": record.word, "message": record.message, "item": record.item}
         state = await self._sight.open(principal, _text(values, "code"), "parked")
         target = _text(values, "target")
         standing = self._ledger.standings(state.stream).get(target)
         if standing is None or not standing.parked:
             raise MessageRefused("query.not_found")
         return {
+            "kind": "delivery",
             "code": state.code,
             "target": target,
             "reason": standing.parked,
@@ -138,12 +182,41 @@ class Admin:
         }
 
     async def _requeue(self, principal: Principal, values: Mapping[str, Any]) -> Any:
+        if "position" in values:
+            return await self._reread(principal, values)
         state = await self._sight.open(principal, _text(values, "code"), "requeue")
         target = _text(values, "target")
         done = await self._lanes.requeue(target, state.stream, by=principal.party, note=_text(values, "note"))
         if not done:
             raise MessageRefused("query.not_found")
         return {"code": state.code, "target": target, "requeued": True}
+
+    async def _reread(self, principal: Principal, values: Mapping[str, Any]) -> Any:
+        record = self._record(values)
+        outcome = await self._records.reinterpret(record.message, record.item, by=principal.party)
+        return {
+            "code": outcome.code or self._sight.code_of(record.stream),
+            "target": record.party,
+            "requeued": True,
+            "state": outcome.state,
+            "position": outcome.position,
+        }
+
+    async def _dismiss(self, principal: Principal, values: Mapping[str, Any]) -> Any:
+        note = _text(values, "note")
+        if not note.strip():
+            raise MessageRefused("query.invalid", name="note")
+        if "position" in values:
+            record = self._record(values)
+            await self._records.dismiss(record.position, by=principal.party, note=note)
+            return {"code": self._sight.code_of(record.stream), "target": record.party, "dismissed": True}
+        state = await self._sight.open(principal, _text(values, "code"), "dismiss")
+        target = _text(values, "target")
+        position = await self._lanes.dismiss(target, state.stream, by=principal.party, note=note)
+        if not position:
+            raise MessageRefused("query.not_found")
+        await self._ledger.durable(position)
+        return {"code": state.code, "target": target, "dismissed": True}
 
     async def _grants(self, _principal: Principal, _values: Mapping[str, Any]) -> Any:
         return {

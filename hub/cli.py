@@ -52,6 +52,9 @@ ConfigOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 JsonlOption = Annotated[bool, typer.Option("--jsonl", help="One JSON object per line.")]
+ParkedCode = Annotated[str, typer.Argument(help="Code of a dossier that waits for a target.", show_default=False)]
+ParkedTarget = Annotated[str, typer.Argument(help="The target it waits for.", show_default=False)]
+ParkedPosition = Annotated[int, typer.Option("--position", min=0, help="Position at which a record was parked.")]
 PortOption = Annotated[int | None, typer.Option("--port", help="User port; 0 = any free one.")]
 OpsPortOption = Annotated[int | None, typer.Option("--ops-port", help="Operations port; 0 = any free one.")]
 
@@ -361,24 +364,45 @@ def parked_list(
 
 
 @parked_app.command("show")
-def parked_show(code: str, target: str, config: ConfigOption = "", as_json: JsonOption = False) -> None:
-    """One parked delivery: reason, history, what would be sent."""
+def parked_show(
+    code: ParkedCode = "",
+    target: ParkedTarget = "",
+    position: ParkedPosition = 0,
+    config: ConfigOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """One parked delivery (CODE TARGET) or record (--position): reason and history, or the word no mapping knows."""
     from hub.commands import parked as command
 
-    command.show(config, code=code, target=target, as_json=as_json)
+    command.show(config, code=code, target=target, position=position, as_json=as_json)
 
 
 @parked_app.command("requeue")
 def parked_requeue(
-    code: str,
-    target: str,
-    note: Annotated[str, typer.Option(help="Why; goes on the log.")],
+    code: ParkedCode = "",
+    target: ParkedTarget = "",
+    position: ParkedPosition = 0,
+    note: Annotated[str, typer.Option(help="Why; goes on the log with a delivery.")] = "",
     config: ConfigOption = "",
 ) -> None:
-    """Put a parked delivery back."""
+    """Put a parked delivery back (CODE TARGET), or have a parked record read again (--position)."""
     from hub.commands import parked as command
 
-    command.requeue(config, code=code, target=target, note=note)
+    command.requeue(config, code=code, target=target, position=position, note=note)
+
+
+@parked_app.command("dismiss")
+def parked_dismiss(
+    note: Annotated[str, typer.Option(help="Why; goes on the log.")],
+    code: ParkedCode = "",
+    target: ParkedTarget = "",
+    position: ParkedPosition = 0,
+    config: ConfigOption = "",
+) -> None:
+    """Settle that nobody will see to a parked delivery (CODE TARGET) or record (--position)."""
+    from hub.commands import parked as command
+
+    command.dismiss(config, code=code, target=target, position=position, note=note)
 
 
 def exit_code_of(error: HubError) -> int:

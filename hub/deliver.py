@@ -99,6 +99,11 @@ class Delivery:
         lane = self._lanes.get(target)
         return lane is not None and await lane.requeue(stream, by=by, note=note)
 
+    async def dismiss(self, target: str, stream: bytes, *, by: str, note: str) -> int:
+        """Settle that nobody will see to a parked dossier at one target; 0 when it is not parked there, else where."""
+        lane = self._lanes.get(target)
+        return 0 if lane is None else await lane.dismiss(stream, by=by, note=note)
+
     def under_way(self, target: str, stream: bytes) -> Due | None:
         """What was sent to a target for a dossier and has no known outcome: its equal assertion is an echo.
 

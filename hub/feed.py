@@ -22,8 +22,10 @@ from ledger.events import (
     AnyEvent,
     FactRecorded,
     MessageAccepted,
+    RecordDismissed,
     RecordParked,
     SyncConfirmed,
+    SyncDismissed,
     SyncItem,
     SyncParked,
     SyncRefused,
@@ -43,8 +45,8 @@ PIECES_KEPT: Final = 64
 MOST_SCANNED: Final = 256
 """Entries one call looks through at most: about three milliseconds when none was seen before."""
 
-_OF_DOSSIER: Final = (FactRecorded, TransitionQuestioned, RecordParked)
-_OF_TARGET: Final = (SyncConfirmed, SyncRefused, SyncParked, SyncRequeued)
+_OF_DOSSIER: Final = (FactRecorded, TransitionQuestioned, RecordParked, RecordDismissed)
+_OF_TARGET: Final = (SyncConfirmed, SyncRefused, SyncParked, SyncRequeued, SyncDismissed)
 _WITH_VALUES: Final = frozenset({"fact", "word"})
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -95,8 +97,8 @@ def _source(event: AnyEvent) -> str:
     return f"/parties/{party}" if party else "/log"
 
 
-def _code(event: FactRecorded | TransitionQuestioned | RecordParked) -> str:
-    return event.dossier if isinstance(event, RecordParked) else event.fact.dossier
+def _code(event: FactRecorded | TransitionQuestioned | RecordParked | RecordDismissed) -> str:
+    return event.dossier if isinstance(event, RecordParked | RecordDismissed) else event.fact.dossier
 
 
 def _subject(event: AnyEvent) -> str:
@@ -275,7 +277,7 @@ class Feed:
             return "full" if event.party == principal.party else None
         if isinstance(event, SyncConfirmed | SyncRefused):
             return "full" if event.target == principal.party else f"own:{principal.party}"
-        if isinstance(event, SyncParked | SyncRequeued):
+        if isinstance(event, SyncParked | SyncRequeued | SyncDismissed):
             mine = event.target == principal.party or self._sees(principal, bytes.fromhex(event.stream))
             return "full" if mine else None
         party = getattr(event, "party", None)

@@ -66,11 +66,36 @@ def parked_lane_of(party: str, service: str) -> str:
     return f"{party}/{service}/parked"
 
 
+def said_lane_of(party: str) -> str:
+    """The lane of places (``place_mark``) of what a party said of a dossier since a record of its was parked."""
+    return f"{party}//said"
+
+
+def reread_lane_of(party: str) -> str:
+    """The lane of places of parked records that were read again since."""
+    return f"{party}//reread"
+
+
+def place_mark(message: int, item: int) -> bytes:
+    """The place of a record on the log, its message's position and its index there, as 16 bytes that sort alike."""
+    return message.to_bytes(8) + item.to_bytes(8)
+
+
+def place_of(mark: bytes) -> tuple[int, int]:
+    """The place that ``place_mark`` wrote down."""
+    return int.from_bytes(mark[:8]), int.from_bytes(mark[8:])
+
+
 def fingerprint_material(record: Record | ParkedRecord, party: str) -> bytes:
     """What a record's fingerprint is taken over: party, service, create or update, and its raw bytes."""
     updating = record.updating if isinstance(record, Record) else None
     mark = "" if updating is None else "u" if updating else "c"
     return f"{party}\0{record.service}\0{mark}\0".encode() + record.material
+
+
+def parked_material(record: Record | ParkedRecord, party: str) -> bytes:
+    """What the fingerprint of a parked record is taken over, whether it can be read by now or not."""
+    return f"{party}\0{record.service}\0\0".encode() + record.material
 
 
 def already_exists(record: Record, accepted: Sequence[bytes], verdict: Verdict) -> FieldError | None:
@@ -196,7 +221,7 @@ def _pieces(size: int, reading: Reading, streams: Mapping[int, bytes]) -> Iterat
             continue
         if start > done:
             yield _Piece(done, start, "glue", -1)
-        yield piece._replace(start=start)
+        yield piece if start == piece.start else piece._replace(start=start)
         done = piece.end
     if done < size:
         yield _Piece(done, size, "glue", -1)

@@ -181,7 +181,7 @@ class Judge:
         """Judge again what was questioned after the place where something landed now."""
         if self._landed is None:
             return
-        for question in sorted(self.now.open, key=lambda told: told[:3]):
+        for question in sorted(self.now.open, key=lambda told: told[:4]):
             if question[:2] > self._landed and question.message != self._context.message:
                 self._judge_again(question)
 

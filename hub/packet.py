@@ -20,17 +20,18 @@ from hub.intake import (
     agency_allowed,
     agency_refusal,
     alias_key,
-    already_exists,
     code_key,
-    fingerprint_material,
     lane_of,
     parked_lane_of,
+    parked_material,
     parts_of,
-    verdicts,
+    place_mark,
+    said_lane_of,
 )
 from hub.judgement import Context, Verdict
 from hub.parties import Party
 from hub.picture import DossierState, Flight
+from hub.repetition import compare
 from hub.route import flights_to, known_at
 from ledger.events import AcceptedItem, Event, FactRecorded, MessageAccepted, RecordParked, RefusedItem
 from ledger.port import Ledger
@@ -82,6 +83,8 @@ class Packet:
         self._message_id = message_id
         self._is_told = party.id in desk.told
         self.position = desk.ledger.next_position()
+        self.message = self.position
+        """The position of the message that everything decided here is the word of."""
         self._outcomes: list[tuple[int, str, str, int, tuple[FieldError, ...], tuple[Note, ...]]] = []
         self._leaves: tuple[bytes, ...] = ()
         self.events: list[tuple[bytes, Event, int]] = []
@@ -93,6 +96,8 @@ class Packet:
         self._new: set[bytes] = set()
         self._states: dict[bytes, DossierState] = {}
         self._seen: list[Seen] = []
+        self._waiting: set[bytes] = set()
+        """Dossiers of which a record of this packet was parked."""
         self._standings: dict[bytes, Standing] = {}
         self._echoed: list[tuple[bytes, tuple[int, ...]]] = []
 
@@ -101,7 +106,7 @@ class Packet:
     def take(self) -> None:
         """Decide every record, in the order of the packet."""
         reading = self._reading
-        places = self._places(reading.records)
+        places = self._places(reading)
         work: list[Record | ParkedRecord | RefusedRecord] = [*reading.records]
         if reading.refused or reading.parked:
             work += [*reading.refused, *reading.parked]
@@ -110,13 +115,14 @@ class Packet:
             if isinstance(one, Record):
                 self._take_record(one, places[one.index])
             elif isinstance(one, ParkedRecord):
-                self._park(one)
+                self._park(one, places[one.index])
             else:
                 self._refuse(one.index, one.dossier, one.errors)
 
-    def _places(self, records: Sequence[Record]) -> dict[int, _Place]:
+    def _places(self, reading: Reading) -> dict[int, _Place]:
+        records = reading.records
         places: dict[int, _Place] = {}
-        lists: dict[tuple[bytes, str], list[Record]] = {}
+        lists: dict[tuple[bytes, str], list[Record | ParkedRecord]] = {}
         if len(records) > 1:
             party = self._party.id
             self._desk.ledger.expect([code_key(record.dossier, record.code_scope, party) for record in records])
@@ -127,21 +133,24 @@ class Packet:
             stream = self._stream_of(record.dossier, record.code_scope, record.aliases)
             places[record.index] = _Place(stream)
             if not record.row:
-                lists.setdefault((stream, lane_of(self._party.id, record.service)), []).append(record)
-        for (stream, lane), group in lists.items():
-            self._judge_list(places, stream, lane, group)
+                lists.setdefault((stream, record.service), []).append(record)
+        for parked in reading.parked:
+            stream = self._stream_of(parked.dossier, parked.code_scope, ())
+            places[parked.index] = _Place(stream)
+            if not parked.row:
+                lists.setdefault((stream, parked.service), []).append(parked)
+        for (stream, _), group in lists.items():
+            if reading.parked:
+                group.sort(key=_index)
+            self._compare(places, stream, group)
         return places
 
-    def _judge_list(self, places: dict[int, _Place], stream: bytes, lane: str, group: Sequence[Record]) -> None:
+    def _compare(self, places: dict[int, _Place], stream: bytes, group: Sequence[Record | ParkedRecord]) -> None:
         """Compare the records of one dossier as a list with what was accepted before."""
-        ledger = self._desk.ledger
-        party = self._party.id
-        offered = [ledger.fingerprint(stream, fingerprint_material(record, party)) for record in group]
-        accepted = () if stream in self._new else self._desk.dossiers.seen(stream).get(lane, ())
-        words = verdicts(accepted, offered, [record.updating is False for record in group])
-        for record, fingerprint, verdict in zip(group, offered, words, strict=True):
-            error = already_exists(record, accepted, verdict)
-            places[record.index] = _Place(stream, verdict, fingerprint, error)
+        desk = self._desk
+        seen = {} if stream in self._new else desk.dossiers.seen(stream)
+        for record, found in zip(group, compare(desk.ledger, self._party.id, stream, seen, group), strict=True):
+            places[record.index] = _Place(stream, found.verdict, found.fingerprint, found.error)
 
     def _take_record(self, record: Record, place: _Place) -> None:
         if place.error is not None:
@@ -157,6 +166,8 @@ class Packet:
         if place.fingerprint and place.verdict != "duplicate":
             lane = lane_of(self._party.id, record.service)
             self._seen.append(Seen(stream=stream, lane=lane, fingerprint=place.fingerprint))
+            if decision.state != "echo" and self._waits(stream):
+                self._said(stream, record.index)
         if decision.confirms or decision.rows:
             self._confirm(stream, decision)
         self._streams[record.index] = stream
@@ -179,7 +190,7 @@ class Packet:
             party,
             self._desk.authority,
             self._accepted_at,
-            self.position,
+            self.message,
             first,
             stream,
             verdict,
@@ -212,22 +223,35 @@ class Packet:
         self._refused.append(RefusedItem(index=index, errors=errors))
         self._outcomes.append((index, code, "refused", 0, errors, ()))
 
-    def _park(self, parked: ParkedRecord) -> None:
-        """Keep a record that waits for a mapping of ours, once."""
-        stream = self._stream_of(parked.dossier, parked.code_scope, ())
+    def _waits(self, stream: bytes) -> bool:
+        """Whether a record of this party was ever parked for the dossier."""
+        if stream in self._waiting:
+            return True
+        return stream not in self._new and said_lane_of(self._party.id) in self._desk.dossiers.seen(stream)
+
+    def _said(self, stream: bytes, index: int) -> None:
+        """Note the place of a record: it may have to be judged again when an earlier one can be read."""
+        mark = place_mark(self.message, index)
+        self._seen.append(Seen(stream=stream, lane=said_lane_of(self._party.id), fingerprint=mark))
+
+    def _park(self, parked: ParkedRecord, place: _Place) -> None:
+        """Keep a record that waits for a mapping of ours, once; in its place among the others of its lane."""
+        stream = place.stream
         lane = parked_lane_of(self._party.id, parked.service)
-        ledger = self._desk.ledger
-        fingerprint = ledger.fingerprint(stream, fingerprint_material(parked, self._party.id))
+        fingerprint = place.fingerprint or self._desk.ledger.fingerprint(
+            stream, parked_material(parked, self._party.id)
+        )
         self._streams[parked.index] = stream
-        before = () if stream in self._new else self._desk.dossiers.seen(stream).get(lane, ())
-        if fingerprint in before or any(one.stream == stream and one.fingerprint == fingerprint for one in self._seen):
+        before: Sequence[bytes] = () if stream in self._new else self._desk.dossiers.seen(stream).get(lane, ())
+        known = fingerprint in before if parked.row else place.verdict == "duplicate"
+        if known or any(one.stream == stream and one.fingerprint == fingerprint for one in self._seen):
             state = self._state(stream)
             self._item(parked.index, parked.dossier, stream, "duplicate", 0 if state is None else state.head, ())
             return
         position = self.position + 1 + len(self.events)
         event = RecordParked(
             party=self._party.id,
-            message=self.position,
+            message=self.message,
             code=parked.code,
             dossier=parked.dossier,
             path=parked.path,
@@ -237,6 +261,10 @@ class Packet:
         )
         self.events.append((stream, event, parked.index))
         self._seen.append(Seen(stream=stream, lane=lane, fingerprint=fingerprint))
+        if not parked.row:
+            self._seen.append(Seen(stream, lane_of(self._party.id, parked.service), fingerprint))
+        self._waiting.add(stream)
+        self._said(stream, parked.index)
         after = self._fork(stream)
         after.apply(position, event)
         self._states[stream] = after
@@ -313,7 +341,7 @@ class Packet:
                 other_head=facing_state.leaf_of(facing_state.head).hex(),
             )
             event = FactRecorded(
-                party=self._party.id, message=self.position, fact=fact, at_us=self._accepted_at, at_assumed=True
+                party=self._party.id, message=self.message, fact=fact, at_us=self._accepted_at, at_assumed=True
             )
             heads[stream].apply(self.position + 1 + len(self.events), event)
             self.events.append((stream, event, -1))

@@ -1,6 +1,6 @@
 """A dossier as the log tells it: a fold over the events of its stream, and the picture that results.
 
-Facts sort by (business time, position of the message that brought them, own position), so a late fact finds its place:
+Facts sort by (business time, position of the message that brought them, place in it), so a late fact finds its place:
 the fold walks in that order and a step that is not legal where it stands moves nothing. Whatever the order of arrival,
 the same facts therefore give the same picture, and a closed dossier is never opened again by an old message.
 
@@ -52,10 +52,14 @@ class Entry(Protocol):
 
 
 class Told(NamedTuple):
-    """One event in its place: the first three members are the order of the fold."""
+    """One event in its place: the first four members are the order of the fold.
+
+    ``item`` comes before ``position``, because a record that was read again later still stands where it came.
+    """
 
     at_us: int
     message: int
+    item: int
     position: int
     event: FactRecorded | TransitionQuestioned
 
@@ -171,7 +175,7 @@ class DossierState:
             self._retire()
         if type(event) is not FactRecorded and type(event) is not TransitionQuestioned:
             return
-        told = Told(event.at_us, event.message, position, event)
+        told = Told(event.at_us, event.message, event.item, position, event)
         # Positions are unique, so the comparison never reaches the event.
         if not self.told or told > self.told[-1]:
             self.told.append(told)
@@ -404,7 +408,7 @@ class DossierState:
                 state = walked.state if walked.state != before else state
                 outcome = "applied" if walked.state == state else "passed_over"
             if state:
-                changes.append(StateChange(*told[:3], event.party, state, outcome))
+                changes.append(StateChange(told.at_us, told.message, told.position, event.party, state, outcome))
         return changes
 
     def stated_by_origin(self) -> frozenset[str]:
@@ -476,8 +480,8 @@ _COPIED: Final = tuple(
 )
 
 
-def _order(told: Told) -> tuple[int, int, int]:
-    return told[:3]
+def _order(told: Told) -> tuple[int, int, int, int]:
+    return told[:4]
 
 
 def _position(told: Told) -> int:

@@ -20,7 +20,8 @@ from hub.intake import REFUSED_BYTES, agency_allowed, agency_refusal, fingerprin
 from hub.packet import Desk, Packet, UnderWay
 from hub.parties import Party
 from hub.quota import Quota
-from ledger.events import ConflictDetected, Event, MessageAccepted
+from hub.reread import Rereader, readable
+from ledger.events import ConflictDetected, Event, MessageAccepted, RecordDismissed, RecordParked
 from ledger.events import MessageRefused as RefusalRecorded
 from ledger.ids import Ids
 from ledger.port import Ledger
@@ -81,6 +82,7 @@ class Reception:
         """``told`` names the parties that deliveries go to (default: those with an address)."""
         targets = [party.id for party in parties.values() if party.address is not None] if told is None else told
         self._desk = Desk(ledger, dossiers, authority, under_way, frozenset(targets))
+        self._rereader = Rereader(self._desk, adapters, parties)
         self._ledger = ledger
         self._adapters = adapters
         self._parties = parties
@@ -128,6 +130,65 @@ class Reception:
         """
         async with self._turns:
             await asyncio.sleep(0)
+
+    async def reinterpret(self, position: int, item: int, *, by: str) -> RecordOutcome:
+        """Read a parked record of the message at ``position`` again and decide it in its original place and time.
+
+        Answered when it is durable. Asked twice it has one effect; the second answer says ``duplicate``.
+
+        Raises:
+            MessageRefused: ``query.not_found`` where no record is parked; its ``park.…`` code while no mapping knows
+                its word; what its sender must mend where it does not stand. Then nothing is appended.
+            HubError: ``vault.erased`` where the message was erased.
+        """
+        parked = await self._rereader.find(position, item)
+        if parked is None:
+            return RecordOutcome(index=item, code="", state="duplicate")
+        record = readable(parked)
+        rereading = self._rereader.reread(parked, record)
+        placed = self._ledger.submit(rereading.unit_again(record, by=by, at=self._now()))
+        rereading.adopt(placed)
+        await self._ledger.durable(placed.positions[-1])
+        self._tell_listeners(rereading, placed.positions)
+        return rereading.outcome_again(record)
+
+    async def dismiss(self, position: int, *, by: str, note: str) -> bool:
+        """Note that nobody will map the record parked at ``position`` of the log; False when that is settled already.
+
+        Raises:
+            MessageRefused: ``query.not_found`` where no record is parked.
+        """
+        found = self._parked_at(position)
+        if found is None:
+            raise MessageRefused("query.not_found")
+        stream, parked = found
+        if self._rereader.is_settled(stream, position, parked):
+            return False
+        event = RecordDismissed(
+            party=parked.party,
+            message=parked.message,
+            item=parked.item,
+            parked=position,
+            dossier=parked.dossier,
+            dismissed_at=self._now(),
+            by=by,
+            note=note,
+        )
+        dossiers = self._desk.dossiers
+        placed = self._ledger.submit(Unit(events=(NewEvent(stream=stream, event=event),)))
+        for one in dict.fromkeys((stream, dossiers.lead_of(stream))):
+            state = dossiers.state(one).fork()
+            state.apply(placed.positions[0], event, placed.leaf_hashes[0])
+            dossiers.adopt(one, state)
+        await self._ledger.durable(placed.positions[0])
+        return True
+
+    def _parked_at(self, position: int) -> tuple[bytes, RecordParked] | None:
+        entries = self._ledger.read(position - 1, 1) if position > 0 else []
+        entry = entries[0] if entries else None
+        if entry is None or entry.position != position or not isinstance(entry.event, RecordParked):
+            return None
+        return entry.stream, entry.event
 
     # ── who ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -197,7 +258,10 @@ class Reception:
     def _tell(self, party: Party, service: str, admitted: Admitted, packet: Packet, positions: Sequence[int]) -> None:
         events = [event for _, event, _ in packet.events]
         self._observer.on_accepted(party, service, admitted, events)
-        if self._listeners and events:
+        self._tell_listeners(packet, positions)
+
+    def _tell_listeners(self, packet: Packet, positions: Sequence[int]) -> None:
+        if self._listeners and packet.events:
             news = [
                 (position, stream, event)
                 for position, (stream, event, _) in zip(positions[1:], packet.events, strict=True)

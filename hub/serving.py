@@ -18,7 +18,7 @@ from contracts.moment import MICROS_PER_SECOND
 from hub.api.admin_client import SOCKET_FILE, reachable
 from hub.governance import record_start
 from hub.settings import TRUST_FILE
-from hub.watch import oldest_timestamps
+from hub.watch import oldest_timestamps, waiting
 from hub.wiring import Hub, cancel_and_wait
 from ledger.events import KeyAdded
 from monitoring.endpoint import LoopLag, operations_app
@@ -139,9 +139,7 @@ class Serving:
         metrics.outbox_oldest_event_timestamp.read_from(
             oldest_timestamps(lambda: [(one.target, one.oldest_accepted_at) for one in hub.delivery.status()])
         )
-        metrics.parked.read_from(
-            lambda: {(name,): float(len(hub.ledger.parked(name))) for name in hub.delivery.targets}
-        )
+        metrics.parked.read_from(waiting(hub.parties, hub.views.parked_counts))
         metrics.ready.read_value(lambda: float(hub.health.readyz().ok))
         streams = hub.doors.streams
         if streams is not None:

@@ -5,7 +5,7 @@ addresses stay out: labels are parties, routes, formats and codes of the closed 
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from contracts.delivery import Verdict
@@ -91,6 +91,19 @@ def oldest_timestamps(
 ) -> Callable[[], Mapping[tuple[str, ...], float]]:
     """For the gauge of the oldest open event: (target, accepted_at µs) pairs to seconds by label."""
     return lambda: {(target,): accepted_at / MICROS_PER_SECOND for target, accepted_at in statuses()}
+
+
+def waiting(
+    parties: Iterable[str], counts: Callable[[], Mapping[str, int]]
+) -> Callable[[], Mapping[tuple[str, ...], float]]:
+    """For the gauge of what waits for a person: how many by party, 0 where nothing does."""
+    names = tuple(parties)
+
+    def read() -> Mapping[tuple[str, ...], float]:
+        found = counts()
+        return {(name,): float(found.get(name, 0)) for name in names}
+
+    return read
 
 
 def _agency(event: Event) -> str:

@@ -156,7 +156,16 @@ def build(settings: Settings, world: World, *, watch: Watch | None = None, accep
         entropy=world.entropy,
         lifetime_s=settings.hub.session_lifetime_s,
     )
-    admin = Admin(ledger=ledger, sight=sight, views=views, feed=feed, lanes=delivery, access=access, clock=world.clock)
+    admin = Admin(
+        ledger=ledger,
+        sight=sight,
+        views=views,
+        feed=feed,
+        lanes=delivery,
+        records=reception,
+        access=access,
+        clock=world.clock,
+    )
     doors = Doors()
     gate = HubGate(
         admit=reception,

@@ -93,6 +93,24 @@ class RecordParked(Event, frozen=True, kw_only=True, omit_defaults=True):
     at_us: int = 0
 
 
+class RecordDismissed(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A person settled that a parked record will not be mapped; it stays on the log and is nobody's open work.
+
+    ``parked`` is the position of its ``RecordParked``.
+    """
+
+    TOPIC: ClassVar[str] = "dossier.record-dismissed"
+
+    party: str
+    message: int
+    parked: int
+    dossier: str
+    dismissed_at: int
+    item: int = 0
+    by: str = ""
+    note: str = ""
+
+
 # ── party streams: messages ──────────────────────────────────────────────────────────────────────
 
 
@@ -162,6 +180,26 @@ class ConflictDetected(Event, frozen=True, kw_only=True, omit_defaults=True):
     first_position: int
     detected_at: int
     body_bytes: int
+
+
+class MessageReinterpreted(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A parked record of an accepted message was read again, by today's mapping, because a person asked for it.
+
+    What it says follows in its dossier's stream under the original ``message`` and its time. ``item`` is the record's
+    index there and ``stream`` the dossier it waited in, ``mapping_hash`` that of the mapping it was read by, ``state``
+    the receipt's word for the record.
+    """
+
+    TOPIC: ClassVar[str] = "message.reinterpreted"
+
+    party: str
+    message: int
+    item: int
+    stream: str
+    mapping_hash: str
+    at: int
+    state: str = ""
+    by: str = ""
 
 
 # ── target streams: synchronisation ──────────────────────────────────────────────────────────────
@@ -244,6 +282,21 @@ class SyncRequeued(Event, frozen=True, kw_only=True, omit_defaults=True):
     note: str = ""
 
 
+class SyncDismissed(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A person settled that a parked delivery is nobody's open work. It stays parked as it was.
+
+    A requeue, or an event that supplies what was missing, still takes it up again.
+    """
+
+    TOPIC: ClassVar[str] = "sync.dismissed"
+
+    target: str
+    stream: str
+    dismissed_at: int
+    by: str = ""
+    note: str = ""
+
+
 # ── governance streams ───────────────────────────────────────────────────────────────────────────
 
 
@@ -314,13 +367,16 @@ AnyEvent: TypeAlias = (
     FactRecorded
     | TransitionQuestioned
     | RecordParked
+    | RecordDismissed
     | MessageAccepted
     | MessageRefused
     | ConflictDetected
+    | MessageReinterpreted
     | SyncConfirmed
     | SyncRefused
     | SyncParked
     | SyncRequeued
+    | SyncDismissed
     | PartyRegistered
     | PartyChanged
     | KeyAdded
@@ -333,13 +389,16 @@ EVENT_TYPES: Final[tuple[type[Event], ...]] = (
     FactRecorded,
     TransitionQuestioned,
     RecordParked,
+    RecordDismissed,
     MessageAccepted,
     MessageRefused,
     ConflictDetected,
+    MessageReinterpreted,
     SyncConfirmed,
     SyncRefused,
     SyncParked,
     SyncRequeued,
+    SyncDismissed,
     PartyRegistered,
     PartyChanged,
     KeyAdded,

@@ -146,7 +146,12 @@ class Metrics:
             "target",
             most=60,
         )
-        self.parked = self._gauge("parked", "Dossiers that wait for a human, by target.", "target", most=60)
+        self.parked = self._gauge(
+            "parked",
+            "What waits for a human: deliveries by their target, records by the party that sent them.",
+            "target",
+            most=60,
+        )
 
     def _declare_serving(self) -> None:
         """The HTTP side."""

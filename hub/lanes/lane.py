@@ -141,6 +141,11 @@ class Lane:
         self._wake.set()
         return True
 
+    async def dismiss(self, stream: bytes, *, by: str, note: str) -> int:
+        """Settle that nobody will see to a parked dossier; 0 when it is not parked here, else the position."""
+        standing = self._plan.standing(stream, self.target)
+        return await self._scribe.dismissed(standing, by=by, note=note) if standing.parked else 0
+
     # ── learning what changed ────────────────────────────────────────────────────────────────────
 
     async def _follow(self) -> None:

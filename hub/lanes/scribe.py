@@ -18,7 +18,7 @@ from contracts.errors import Overloaded
 from contracts.ports import Clock, Entropy
 from hub.lanes.backlog import Backlog
 from hub.lanes.work import Batch, Segment, Work
-from ledger.events import Event, SyncConfirmed, SyncItem, SyncParked, SyncRefused, SyncRequeued
+from ledger.events import Event, SyncConfirmed, SyncDismissed, SyncItem, SyncParked, SyncRefused, SyncRequeued
 from ledger.leaf import commit_to
 from ledger.port import Ledger
 from ledger.unit import NewEvent, Placed, Standing, Unit
@@ -138,6 +138,13 @@ class Scribe:
             target=self._target, stream=standing.stream.hex(), requeued_at=self._clock.now(), by=by, note=note
         )
         return (await self._append((event,), (_with(standing, ""),), self._through())).positions[0]
+
+    async def dismissed(self, standing: Standing, *, by: str, note: str) -> int:
+        """Nobody will see to a parked dossier; it stays parked. Returns the position."""
+        event = SyncDismissed(
+            target=self._target, stream=standing.stream.hex(), dismissed_at=self._clock.now(), by=by, note=note
+        )
+        return (await self._append((event,), (), self._through())).positions[0]
 
     def item(self, work: Work, segment: Segment, attempt_id: str, *, rows: tuple[int, ...] | None = None) -> SyncItem:
         """What one attempt carried for one dossier; ``rows`` where fewer than all of the segment's are meant."""

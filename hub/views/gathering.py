@@ -6,7 +6,7 @@ Everything is last-writer-wins by position or a sum, so a batch may cut the log 
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol, TypeAlias
 
 from hub.views import schema
 from hub.views.folding import folded
@@ -16,8 +16,11 @@ from ledger.events import (
     FactRecorded,
     MessageAccepted,
     MessageRefused,
+    MessageReinterpreted,
+    RecordDismissed,
     RecordParked,
     SyncConfirmed,
+    SyncDismissed,
     SyncParked,
     SyncRefused,
     SyncRequeued,
@@ -45,6 +48,10 @@ class Folded(Protocol):
         ...
 
 
+ParkedKey: TypeAlias = tuple[str, bytes, str, int, int]
+"""(kind, stream, party, message, item); a delivery has no message of its own."""
+RECORD: Final = "record"
+DELIVERY: Final = "delivery"
 Step = tuple[str, list[tuple[Any, ...]]]
 
 
@@ -58,13 +65,16 @@ class Gathering:
             FactRecorded: self._fact,
             TransitionQuestioned: self._fact,
             RecordParked: self._record_parked,
+            RecordDismissed: self._record_dismissed,
             MessageAccepted: self._accepted,
             MessageRefused: self._refused,
+            MessageReinterpreted: self._reinterpreted,
             ConflictDetected: self._conflict,
             SyncConfirmed: self._confirmed,
             SyncRefused: self._sync_refused,
             SyncParked: self._sync_parked,
             SyncRequeued: self._requeued,
+            SyncDismissed: self._dismissed,
         }
         self._empty()
 
@@ -74,13 +84,14 @@ class Gathering:
         self._codes: dict[tuple[str, bytes], str] = {}
         self._sync: dict[tuple[bytes, str], tuple[str, int, int, str]] = {}
         self._messages: list[tuple[Any, ...]] = []
+        self._parked: dict[ParkedKey, tuple[Any, ...] | None] = {}
         self._counts: Counter[tuple[str, str]] = Counter()
         self.position = 0
 
     @property
     def rows(self) -> int:
         """How many rows wait, about."""
-        return 2 * len(self._touched) + len(self._sync) + len(self._messages)
+        return 2 * len(self._touched) + len(self._sync) + len(self._messages) + len(self._parked)
 
     def learn(self, entry: Entry) -> None:
         """Take one entry in; an erased one only moves the position."""
@@ -97,8 +108,10 @@ class Gathering:
         return tuple(self._touched)
 
     def fold(self, stream: bytes) -> None:
-        """Take the dossier's row as it stands now."""
-        self._dossiers_now.append(self._dossier(stream))
+        """Take the dossier's row as it stands now; of one that nobody told anything of yet there is none."""
+        row = self._dossier(stream)
+        if row is not None:
+            self._dossiers_now.append(row)
 
     def take(self, origin: str) -> Sequence[Step]:
         """The statements with their rows, the position last; what was gathered is empty again."""
@@ -106,6 +119,8 @@ class Gathering:
             (schema.PUT_DOSSIER, self._dossiers_now),
             (schema.PUT_CODE, [(key[0], key[1], code) for key, code in self._codes.items()]),
             (schema.PUT_SYNC, [(*key, *value) for key, value in self._sync.items()]),
+            (schema.PUT_PARKED, [(*key, *row) for key, row in self._parked.items() if row is not None]),
+            (schema.DROP_PARKED, [key for key, row in self._parked.items() if row is None]),
             (schema.PUT_MESSAGE, self._messages),
             (schema.ADD_COUNT, [(*key, number) for key, number in self._counts.items()]),
             (schema.PUT_PROGRESS, [(self.position, origin)]),
@@ -120,11 +135,23 @@ class Gathering:
         self._counts[event.party, "facts" if isinstance(event, FactRecorded) else "questioned"] += 1
 
     def _record_parked(self, entry: Entry, event: RecordParked) -> None:
+        self._touched[entry.stream] = None
         self._codes[folded(event.dossier), entry.stream] = event.dossier
         self._counts[event.party, "parked_records"] += 1
+        key = (RECORD, entry.stream, event.party, event.message, event.item)
+        self._parked[key] = (entry.position, event.code, event.path, event.word)
 
-    def _dossier(self, stream: bytes) -> tuple[Any, ...]:
+    def _record_dismissed(self, entry: Entry, event: RecordDismissed) -> None:
+        self._touched[entry.stream] = None
+        self._parked[RECORD, entry.stream, event.party, event.message, event.item] = None
+
+    def _reinterpreted(self, _entry: Entry, event: MessageReinterpreted) -> None:
+        self._parked[RECORD, bytes.fromhex(event.stream), event.party, event.message, event.item] = None
+
+    def _dossier(self, stream: bytes) -> tuple[Any, ...] | None:
         known = self._dossiers.state(stream)
+        if not known.code:
+            return None
         sought = []
         for code in (known.code, *known.aliases):
             sought.append(folded(code))
@@ -181,10 +208,15 @@ class Gathering:
     def _sync_parked(self, entry: Entry, event: SyncParked) -> None:
         self._put_sync(bytes.fromhex(event.stream), event.target, "parked", 0, entry.position, event.code)
         self._counts[event.target, "parked"] += 1
+        self._parked[DELIVERY, bytes.fromhex(event.stream), event.target, 0, 0] = (entry.position, event.code, "", "")
+
+    def _dismissed(self, _entry: Entry, event: SyncDismissed) -> None:
+        self._parked[DELIVERY, bytes.fromhex(event.stream), event.target, 0, 0] = None
 
     def _requeued(self, entry: Entry, event: SyncRequeued) -> None:
         self._put_sync(bytes.fromhex(event.stream), event.target, "requeued", 0, entry.position)
         self._counts[event.target, "requeued"] += 1
+        self._parked[DELIVERY, bytes.fromhex(event.stream), event.target, 0, 0] = None
 
     def _put_sync(self, stream: bytes, target: str, state: str, through: int, position: int, reason: str = "") -> None:
         before = self._sync.get((stream, target))

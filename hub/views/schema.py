@@ -2,7 +2,7 @@
 
 from typing import Final
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 SCHEMA: Final = (
     "CREATE TABLE progress (one INTEGER PRIMARY KEY CHECK (one = 1), position INTEGER NOT NULL, origin TEXT NOT NULL)",
@@ -18,6 +18,12 @@ SCHEMA: Final = (
     (
         "CREATE TABLE sync (stream BLOB NOT NULL, target TEXT NOT NULL, state TEXT NOT NULL, through INTEGER NOT NULL, "
         "position INTEGER NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (stream, target)) WITHOUT ROWID"
+    ),
+    # What waits for a person. A record waits at the party that sent it, a delivery at its target.
+    (
+        "CREATE TABLE parked (kind TEXT NOT NULL, stream BLOB NOT NULL, party TEXT NOT NULL, message INTEGER NOT NULL, "
+        "item INTEGER NOT NULL, position INTEGER NOT NULL, code TEXT NOT NULL, path TEXT NOT NULL, word TEXT NOT NULL, "
+        "PRIMARY KEY (kind, stream, party, message, item)) WITHOUT ROWID"
     ),
     (
         "CREATE TABLE messages (message_id TEXT PRIMARY KEY, position INTEGER NOT NULL, party TEXT NOT NULL, "
@@ -45,6 +51,13 @@ PUT_SYNC: Final = (
     "ON CONFLICT (stream, target) DO UPDATE SET state = excluded.state, through = max(through, excluded.through), "
     "position = excluded.position, reason = excluded.reason"
 )
+PUT_PARKED: Final = (
+    "INSERT INTO parked (kind, stream, party, message, item, position, code, path, word) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) "
+    "ON CONFLICT (kind, stream, party, message, item) DO UPDATE SET position = excluded.position, "
+    "code = excluded.code, path = excluded.path, word = excluded.word"
+)
+DROP_PARKED: Final = "DELETE FROM parked WHERE kind = ? AND stream = ? AND party = ? AND message = ? AND item = ?"
 PUT_MESSAGE: Final = (
     "INSERT INTO messages (message_id, position, party, state, recorded_at, records) VALUES (?, ?, ?, ?, ?, ?) "
     "ON CONFLICT (message_id) DO NOTHING"

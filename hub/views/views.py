@@ -8,7 +8,7 @@ small transactions, so that the loop is never held and appending never waits for
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -17,7 +17,7 @@ from contracts.identifiers import DossierCode
 from hub.views import search
 from hub.views.folding import folded
 from hub.views.gathering import Folded, Gathering
-from hub.views.search import Page
+from hub.views.search import MOST, Page
 from ledger.events import MessageAccepted
 from ledger.port import Entry, Ledger
 from ledger.stores.views_store import ViewsStore
@@ -57,6 +57,24 @@ class SyncState(msgspec.Struct, frozen=True, kw_only=True):
     through: int
     position: int
     reason: str = ""
+
+
+class Parked(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that waits for a person. ``kind``: record (of a message of ``party``) · delivery (to ``party``).
+
+    ``position`` is that of the event that parked it, ``code`` the reason; a record also has its message's position, its
+    ``item`` there, and the ``path`` and ``word`` that no mapping knows.
+    """
+
+    kind: str
+    stream: bytes
+    party: str
+    position: int
+    code: str
+    path: str = ""
+    word: str = ""
+    message: int = 0
+    item: int = 0
 
 
 class Views:
@@ -163,7 +181,7 @@ class Views:
         """Purge one dossier, because its content is being erased."""
         self._store.write(
             (f"DELETE FROM {table} WHERE stream = ?", [(stream,)])  # noqa: S608  # constant text
-            for table in ("dossiers", "codes", "sync")
+            for table in ("dossiers", "codes", "sync", "parked")
         )
 
     # ── asking ───────────────────────────────────────────────────────────────────────────────────
@@ -182,7 +200,7 @@ class Views:
         rows = self._store.read(
             "SELECT c.stream FROM codes c LEFT JOIN dossiers d ON d.stream = c.stream "
             "WHERE c.folded = ? ORDER BY d.lead IS NOT NULL, c.stream LIMIT ?",
-            (folded(code), search.MOST),
+            (folded(code), MOST),
         )
         return tuple(row[0] for row in rows)
 
@@ -225,6 +243,26 @@ class Views:
             for target, state, through, position, reason in rows
         }
 
+    def parked(self, party: str = "", *, limit: int = MOST) -> Sequence[Parked]:
+        """What waits for a person, at one party or all, oldest first."""
+        rows = self._store.read(
+            f"SELECT {_PARKED} FROM parked WHERE ? = '' OR party = ? ORDER BY position LIMIT ?",  # noqa: S608  # constant text
+            (party, party, limit),
+        )
+        return [_parked(row) for row in rows]
+
+    def parked_record(self, position: int) -> Parked | None:
+        """The record that was parked at a position of the log, while it waits."""
+        rows = self._store.read(
+            f"SELECT {_PARKED} FROM parked WHERE kind = 'record' AND position = ?",  # noqa: S608  # constant text
+            (position,),
+        )
+        return _parked(rows[0]) if rows else None
+
+    def parked_counts(self) -> Mapping[str, int]:
+        """How many records and deliveries wait, by party; parties where nothing waits are left out."""
+        return dict(self._store.read("SELECT party, count(*) FROM parked GROUP BY party ORDER BY party"))
+
     def counts(self) -> Mapping[str, Mapping[str, int]]:
         """What every party sent, received and had confirmed, by party and kind."""
         counts: dict[str, dict[str, int]] = {}
@@ -242,11 +280,18 @@ class Views:
 
     def content(self) -> Mapping[str, Sequence[tuple[object, ...]]]:
         """Every row of every table but the progress: what a rebuild must give again. For tests and ``doctor``."""
-        tables = ("dossiers", "codes", "sync", "messages", "counts")
+        tables = ("dossiers", "codes", "sync", "parked", "messages", "counts")
         return {
             table: self._store.read(f"SELECT * FROM {table} ORDER BY 1, 2")  # noqa: S608  # constant text
             for table in tables
         }
+
+
+_PARKED: Final = "kind, stream, party, position, code, path, word, message, item"
+
+
+def _parked(row: Sequence[Any]) -> Parked:
+    return Parked(**dict(zip(_PARKED.split(", "), row, strict=True)))
 
 
 def agency_of(code: str) -> str:

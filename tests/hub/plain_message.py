@@ -1,19 +1,21 @@
 """An invented wire format for tests of reception: one JSON object per line, and a whole hub's door in front of it.
 
-A line is ``{"code", "state", "values", "updating", "row", "aliases", "local", "agency", "refuse", "park"}``, all but
-the code optional; a first line ``#secret`` stands for a session.
+A line is ``{"code", "state", "values", "updating", "row", "aliases", "local", "agency", "refuse", "park", "word"}``,
+all but the code optional. ``word`` is a state in the party's own words, which its profile maps. A first line
+``#secret`` stands for a session.
 """
 
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from contracts.delivery import Rendering, Unrenderable
 from contracts.envelope import Envelope
 from contracts.errors import MessageRefused, field_error
-from contracts.facts import AnyFact, DossierSubmitted, Step
+from contracts.facts import AnyFact, DossierSubmitted, State, Step
 from contracts.moment import Moment
 from contracts.picture import Due
 from contracts.ports import Admitted, Profile
@@ -47,7 +49,7 @@ class LineFormat(SnapshotFormat):
             if line.startswith(b"#"):
                 secrets.append(span)
                 continue
-            self._line(json_of(line), index, span, line.strip(), (records, refused, parked))
+            self._line(mapped(json_of(line), profile), index, span, line.strip(), (records, refused, parked))
             index += 1
         return Reading(
             standard="plain",
@@ -76,8 +78,9 @@ class LineFormat(SnapshotFormat):
         elif value.get("park"):
             into[2].append(
                 ParkedRecord(
-                    index=index, span=span, dossier=code, code=value["park"], path=f"/{index}", word="lạ",
-                    service="lines", material=material, code_scope=scope,
+                    index=index, span=span, dossier=code, code=value["park"], path=f"/{index}",
+                    word=value.get("word", "lạ"), service="lines", material=material, code_scope=scope,
+                    row="row" in value,
                 )
             )  # fmt: skip
         else:
@@ -99,6 +102,15 @@ def json_of(line: bytes) -> dict[str, Any]:
     except ValueError as error:
         raise MessageRefused("read.not_json", str(error)) from error
     return value
+
+
+def mapped(value: dict[str, Any], profile: Profile) -> dict[str, Any]:
+    """A line whose ``word`` is no state of ours: the state the profile gives it, else it is to be parked."""
+    word = value.get("word")
+    if word is None:
+        return value
+    state = profile.statuses.get(word)
+    return {**value, "park": "park.status_unmapped"} if state is None else {**value, "state": state}
 
 
 def facts_of(code: str, value: dict[str, Any]) -> Iterator[AnyFact]:
@@ -158,6 +170,13 @@ class Door:
             observer=observer,
         )
         self.reception.on_placed(self.heard.extend)
+
+    def map_words(self, party: Party, **statuses: State) -> None:
+        """The operator adds what a party's words mean, and starts the hub again."""
+        known = {name: one for name, one in self.parties.items() if name != party.id}
+        profile = Profile(statuses=statuses)
+        self.parties = directory_of([*known.values(), replace(party, profile=profile)])
+        self.restart()
 
     def observe(self, observer: Observer) -> None:
         """Stand again with somebody watching."""

@@ -8,7 +8,7 @@ import pytest
 from contracts.errors import MessageRefused
 from hub.views import schema
 from hub.views.views import Views, agency_of
-from ledger.events import MessageAccepted
+from ledger.events import MessageAccepted, SyncDismissed
 from ledger.stores.views_store import ViewsStore
 from tests.hub.deliver_world import SOURCE, TARGET, Desk, World, running, settled
 
@@ -180,6 +180,39 @@ async def test_sync_state_counts_and_timeline_tell_one_story(world: World) -> No
     counts = views.counts()
     assert (counts[SOURCE]["applied"], counts[SOURCE]["messages_accepted"], counts[SOURCE]["facts"]) == (2, 2, 3)
     assert (counts[TARGET]["confirmed"], counts[TARGET]["parked"]) == (2, 1)
+
+
+async def test_a_parked_delivery_waits_in_the_list_until_it_goes_again_or_nobody_will_see_to_it(world: World) -> None:
+    desk = Desk()
+    desk.poison |= {"A", "B"}
+    views = views_of(world)
+    async with running(world.delivery(desk)) as delivery:
+        world.tell("A", "B", "C")
+        await settled(world, delivery)
+        await views.catch_up()
+        assert [(one.kind, one.stream, one.party, one.code) for one in views.parked()] == [
+            ("delivery", world.stream(code), TARGET, "park.target_refused") for code in ("A", "B")
+        ]
+        position = await delivery.dismiss(TARGET, world.stream("A"), by="vận hành", note="nơi nhận không cần")
+        assert not await delivery.dismiss(TARGET, world.stream("C"), by="vận hành", note="không chờ")
+        assert not await delivery.dismiss("không có", world.stream("A"), by="vận hành", note="không có")
+        await world.ledger.durable(position)
+        await views.catch_up()
+        assert [one.stream for one in views.parked(TARGET)] == [world.stream("B")]
+        assert views.parked_counts() == {TARGET: 1}
+        assert world.parked() == {"A": "park.target_refused", "B": "park.target_refused"}
+        (dismissed,) = world.events(SyncDismissed)
+        assert (dismissed.by, dismissed.note) == ("vận hành", "nơi nhận không cần")
+        desk.poison.clear()
+        assert await delivery.requeue(TARGET, world.stream("A"), by="vận hành", note="cần rồi")
+        world.tell("B", subject="khác")
+        await settled(world, delivery)
+    await views.catch_up()
+    assert views.parked() == []
+    assert desk.records == {"A": "Đề nghị mẫu", "B": "khác", "C": "Đề nghị mẫu"}
+    rebuilt = views_of(world)
+    await rebuilt.catch_up()
+    assert rebuilt.content() == views.content()
 
 
 async def test_an_erased_dossier_is_purged(world: World) -> None:

@@ -93,6 +93,69 @@ def test_a_parked_delivery_can_be_put_back_while_no_hub_runs(own: Path) -> None:
     assert inside("log", "verify", folder=own).code == 0
 
 
+def served_once(folder: Path) -> None:
+    """A hub that took in two records whose status nobody knows, and stopped."""
+
+    async def serve() -> None:
+        async with served(folder) as hub:
+            await hub.message(packet(record(1, state="11"), record(2, state="11")), by=COUNTER, key="goi-1")
+
+    asyncio.run(serve())
+
+
+def test_a_parked_record_is_read_again_after_the_mapping_was_added_or_dismissed(tmp_path: Path) -> None:
+    served_once(tmp_path)
+    one, two = inside("parked", "list", "--json", folder=tmp_path).json["parked"]
+    assert [(each["kind"], each["target"], each["reason"]) for each in (one, two)] == [
+        ("record", COUNTER, "park.status_unmapped")
+    ] * 2
+    shown = inside("parked", "show", "--position", str(one["position"]), "--json", folder=tmp_path).json
+    assert (shown["code"], shown["word"]) == (one["code"], "11")
+
+    unmapped = inside("parked", "requeue", "--position", str(one["position"]), folder=tmp_path)
+    assert (unmapped.code, "park.status_unmapped" in unmapped.err) == (5, True)
+    config = tmp_path / CONFIG
+    known = f'id = "{COUNTER}"\nadapter = "portal"\n'
+    text = config.read_text("utf-8")
+    assert known in text
+    config.write_text(text.replace(known, known + 'profile.statuses = { "11" = "processing" }\n'), "utf-8")
+    requeued = inside("parked", "requeue", "--position", str(one["position"]), folder=tmp_path)
+    assert requeued.code == 0, requeued.err
+    state = inside("dossier", "show", code(1), "--json", folder=tmp_path).json["status"]["business"]
+    assert state == "processing"
+
+    refused = inside("parked", "dismiss", "--position", str(two["position"]), "--note", " ", folder=tmp_path)
+    assert refused.code == 5
+    done = inside("parked", "dismiss", "--position", str(two["position"]), "--note", "gửi thử", folder=tmp_path)
+    assert done.code == 0, done.err
+    assert inside("parked", "list", "--json", folder=tmp_path).json == {"parked": [], "total": 0}
+    again = inside("parked", "requeue", "--position", str(one["position"]), folder=tmp_path)
+    assert again.code == 4
+    assert inside("log", "verify", folder=tmp_path).code == 0
+
+
+def test_a_parked_delivery_is_dismissed_with_a_reason(own: Path) -> None:
+    ran = inside("parked", "dismiss", code(2), PORTAL, "--note", "nơi nhận không cần", folder=own)
+    assert ran.code == 0, ran.err
+    assert inside("parked", "list", "--json", folder=own).json["parked"] == []
+    last = inside("log", "tail", "--jsonl", folder=own).lines[-1]
+    assert last["type"] == "sync.dismissed"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("requeue", "--note", "x"),
+        ("requeue", "A", PORTAL, "--position", "3", "--note", "x"),
+        ("requeue", "A", PORTAL),
+        ("show", "A"),
+        ("dismiss", "--note", "x"),
+    ],
+)
+def test_what_is_meant_must_be_named_whole(own: Path, words: tuple[str, ...]) -> None:
+    assert inside("parked", *words, folder=own).code == 5
+
+
 # ── parties ──────────────────────────────────────────────────────────────────────────────────────
 
 
