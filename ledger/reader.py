@@ -8,14 +8,14 @@ from hashlib import sha256
 from typing import Final
 
 from contracts.errors import HubError, IntegrityViolation
-from ledger import leaf, merkle, proof, upcast
+from ledger import leaf, proof, upcast
 from ledger.chain import Chain
 from ledger.overlay import Overlay
 from ledger.parts import Opening, OpenPart, commitment_of, open_parts, opening_of
 from ledger.place import Placer
 from ledger.port import Entry, Proof
 from ledger.stores.store import EventRow, MessageRow
-from ledger.vault import Vault
+from ledger.vault import DataKey, Vault
 
 SLICE: Final = 128
 _RECENT: Final = 8_192
@@ -62,31 +62,39 @@ class Reader:
 
     def open_row(self, row: EventRow) -> Entry:
         """A stored event, opened; its event is None where the key was destroyed."""
-        rev = row.originator_version - 1
-        opened = self._open_state(row, rev)
-        event = None if opened is None else upcast.decode(row.topic, leaf.schema_version(row.leaf), opened[1])
+        return self._entry(row, self._key_of(row.originator_id))
+
+    def _entry(self, row: EventRow, key: DataKey | None) -> Entry:
+        position, stream, version, topic, entry, _, _ = row
+        schema, recorded_at = leaf.version_and_time(entry)
+        opened = self._open_state(row, key)
         return Entry(
-            position=row.position,
-            stream=row.originator_id,
-            rev=rev,
-            topic=row.topic,
-            recorded_at=leaf.recorded_us(row.leaf),
-            leaf_hash=merkle.leaf_hash(row.leaf),
-            event=event,
+            position=position,
+            stream=stream,
+            rev=version - 1,
+            topic=topic,
+            recorded_at=recorded_at,
+            leaf_hash=sha256(b"\x00" + entry).digest(),
+            event=None if opened is None else upcast.decode(topic, schema, opened[1]),
         )
 
-    def _open_state(self, row: EventRow, rev: int) -> tuple[bytes, bytes] | None:
-        """(salt, state) of a stored event, None where its key was destroyed."""
-        head = self._chain.head(row.originator_id)
+    def _key_of(self, stream: bytes) -> DataKey | None:
+        """The key of a stream that has events, None where it was destroyed."""
+        head = self._chain.head(stream)
         if head is None:
-            raise IntegrityViolation("ledger.corrupt", f"position {row.position} belongs to no stream")
+            raise IntegrityViolation("ledger.corrupt", f"events of stream {stream.hex()}, which there is not")
         try:
-            key = self._vault.key(head[0])
+            return self._vault.key(head[0])
         except HubError as error:
             if error.code == "vault.erased":
                 return None
             raise
-        return self._vault.open(key, row.state, self._placer.aad(row.originator_id, rev, b"body"))
+
+    def _open_state(self, row: EventRow, key: DataKey | None) -> tuple[bytes, bytes] | None:
+        """(salt, state) of a stored event, None where its key was destroyed."""
+        if key is None:
+            return None
+        return self._vault.open(key, row[5], self._placer.aad(row[1], row[2] - 1, b"body"))
 
     def read(self, after: int, limit: int) -> list[Entry]:
         """Durable events beyond ``after``, in order, at most ``limit`` and at most one slice from the disk."""
@@ -106,7 +114,8 @@ class Reader:
             return []
         found: list[Entry] = []
         if not pending or pending[0].rev > after_rev + 1:
-            found = [self.open_row(row) for row in self._store.stream(stream, gt=after_rev + 1)]
+            key = self._key_of(stream)
+            found = [self._entry(row, key) for row in self._store.stream(stream, gt=after_rev + 1)]
         found.extend(entry for entry in pending if entry.rev > after_rev)
         return found
 
@@ -143,7 +152,7 @@ class Reader:
         found = leaf.parse(row.leaf)
         commitments = {item.r: item.c for item in found.pc}
         opened = erased = 0
-        state = self._open_state(row, found.rev)
+        state = self._open_state(row, self._key_of(row.originator_id))
         if state is None:
             erased += 1
         else:

@@ -66,7 +66,7 @@ def test_the_fast_and_the_plain_way_write_the_same_bytes_and_both_programs_read_
     assert _compose(made) == entry
     assert leaf.parse(entry) == made
     assert rfc3339(leaf.recorded_us(entry)) == made.tr
-    assert leaf.schema_version(entry) == made.sv
+    assert leaf.version_and_time(entry) == (made.sv, leaf.recorded_us(entry))
     assert read_entry(entry)["idx"] == made.idx
 
 
