@@ -1,9 +1,18 @@
-"""What every test session does: it leaves a line per skipped test, so that ``make test`` can end with all of them."""
+"""What every test session does: no test depends on how fast the machine is, and skipped tests are written down.
+
+Each session appends its skipped tests to a file, so that ``make test`` can end with all of them.
+"""
 
 import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# Under CI=true hypothesis brings a profile of its own, which has no deadline either and always draws the same.
+if os.environ.get("CI") != "true":
+    settings.register_profile("any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("any-machine")
 
 SKIPS_FILE = "LIENTHONG_TEST_SKIPS"
 """Names, in the environment, the file that skipped tests are appended to."""
