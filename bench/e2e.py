@@ -183,7 +183,7 @@ async def _finish(
         "stop_s": round(stopping.wall_s, 3),
         "start_s": round(hub.start_s, 3),
         "start_again_s": round(again.start_s, 3),
-        "log_events": after.total("lienthong_log_size"),
+        "log_events": after.total("lienthong_log_size_events"),
         "disk_bytes": disk,
         "ledger_bytes_by_table": served.parts_of_disk(field.root),
         "disk_per_message_bytes": round(body_bytes / n, 1),
