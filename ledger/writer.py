@@ -21,6 +21,7 @@ from ledger.checkpoint import Scribe
 from ledger.events import KeyAdded
 from ledger.keys import log_signer, wrapping_key
 from ledger.keystore import KeyStore, MemoryKeys, SqliteKeys
+from ledger.milestone import Milestone
 from ledger.place import Placer
 from ledger.port import Entry
 from ledger.stores.memory import MemoryStore
@@ -63,8 +64,10 @@ class Writer(Readable):
         lock: Lock,
         queue_units: int,
         queue_bytes: int,
+        milestone: Milestone | None = None,
     ) -> None:
         super().__init__(chain, vault, placer)
+        self._milestone = milestone
         self._lock = lock
         self._queue_units = queue_units
         self._queue_bytes = queue_bytes
@@ -236,6 +239,8 @@ class Writer(Readable):
         try:
             if self._stopped is None:
                 self.flush()
+                if self._milestone is not None:
+                    self._milestone.reach(self._chain.note)
         finally:
             self._stop(RuntimeError("the ledger is closed"))
             self._chain.store.close()
@@ -270,7 +275,8 @@ def open_ledger(  # noqa: PLR0913  # one door, every choice by name
     Raises:
         Misconfigured: ``ledger.locked`` (another process), ``ledger.other_origin``, ``config.missing`` (a log without
             its key).
-        IntegrityViolation: ``ledger.corrupt`` (the tree is not what was signed), ``vault.key_missing``.
+        IntegrityViolation: ``ledger.corrupt`` (the tree is not what was signed), ``vault.key_missing``,
+            ``ledger.rollback`` (the log in this place was longer, or another, when it was closed last).
     """
     lock = files.lock(LOCK_FILE)
     opened: list[Store | KeyStore] = []
@@ -278,20 +284,34 @@ def open_ledger(  # noqa: PLR0913  # one door, every choice by name
         log = _store(store, directory, vfs)
         opened.append(log)
         empty = log.size() == 0
+        # A log in memory is meant to begin anew; one on a disk never begins twice.
+        milestone = Milestone(files) if isinstance(log, SqliteStore) else None
+        if milestone is not None and empty:
+            milestone.check(log)
         signer = log_signer(files, entropy, origin, create=empty)
         wrapping = wrapping_key(files, entropy, create=empty)
         if keys is None:
             keys = SqliteKeys(f"{directory}/{KEYS_FILE}", vfs=vfs) if isinstance(log, SqliteStore) else MemoryKeys()
         opened.append(keys)
         chain = Chain(log, Scribe(signer))
+        if milestone is not None:
+            milestone.check(log)
         vault = Vault(keys, wrapping, clock, entropy, compress_from=compress_from)
         vault.check(log.key_blocks())
         placer = Placer(chain, vault, clock, entropy, origin)
         writer = Writer(
-            chain=chain, vault=vault, placer=placer, lock=lock, queue_units=queue_units, queue_bytes=queue_bytes
+            chain=chain,
+            vault=vault,
+            placer=placer,
+            lock=lock,
+            queue_units=queue_units,
+            queue_bytes=queue_bytes,
+            milestone=milestone,
         )
         if empty:
             _add_key(writer, clock)
+        if milestone is not None:
+            milestone.reach(writer.checkpoint())
     except BaseException:
         for item in opened:
             item.close()

@@ -79,7 +79,6 @@ PLANNED: Final = {
     "decide.illegal_transition": "a question on the log carries its reason without the family's name",
     "decide.not_authoritative": "as decide.illegal_transition",
     "ledger.clock_stepped": "comes with the watch over the system clock",
-    "ledger.rollback": "comes with the published checkpoint",
     "target.busy": "a busy target is a verdict of the replies tables, not an error",
 }
 """Listed and not used yet, with the reason; a code that came into use must leave this table."""

@@ -382,7 +382,7 @@ def test_the_files_hold_no_personal_data_in_the_clear(tmp_path: Path) -> None:
         for word in ("Lò Thị Mẫu", made.code(1), "phien-lam-viec-mau", "ma-goi-tin"):
             assert word.encode() not in content, (path.name, word)
     ledger.close()
-    assert DiskFiles(tmp_path).list("keys/") == ["keys/log.key", "keys/log.vkey", "keys/wrapping.key"]
+    assert DiskFiles(tmp_path).list("keys/") == ["keys/log.begun", "keys/log.key", "keys/log.vkey", "keys/wrapping.key"]
 
 
 def test_without_a_loop_units_wait_for_a_flush(tmp_path: Path) -> None:
