@@ -156,6 +156,7 @@ def problem(error: HubError, request: web.BaseRequest, *, instance: str = "") ->
         "code": error.code,
     }
     if isinstance(error, MessageRefused):
+        body["detail"] = getattr(error.errors[0], language)
         body["errors"] = [
             {"path": one.path, "line": one.line, "code": one.code, "vi": one.vi, "en": one.en}
             if one.line
