@@ -15,7 +15,7 @@ from tests.integration.samples import code, packet, record
 from tests.integration.served import AUDITOR, COUNTER, OPERATOR, Served
 
 SPEC: dict[str, Any] = yaml.safe_load(Path("contracts/api/openapi.yaml").read_text("utf-8"))
-OURS = re.compile(r"/(?:v1|log)/|/openapi\.yaml$")
+OURS = re.compile(r"/(?:v1|log|schemas)/|/(?:openapi|asyncapi)\.yaml$")
 
 
 def conforms(method: str, path: str, status: int, content_type: str, value: Any) -> None:
