@@ -65,9 +65,10 @@ bench: $(STAMP)
 # Run as a file: a module called `packaging` is a distribution of other people.
 docs: $(STAMP)
 	@$(BIN)/python packaging/generate_docs.py
+	@$(BIN)/python packaging/generate_schemas.py
 
 docs-check: docs
-	@git diff --exit-code -- docs
+	@git diff --exit-code -- docs contracts/api
 
 wheel: $(STAMP)
 	@$(BIN)/python -m hatchling build -t wheel

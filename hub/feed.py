@@ -47,7 +47,8 @@ MOST_SCANNED: Final = 256
 
 _OF_DOSSIER: Final = (FactRecorded, TransitionQuestioned, RecordParked, RecordDismissed)
 _OF_TARGET: Final = (SyncConfirmed, SyncRefused, SyncParked, SyncRequeued, SyncDismissed)
-_WITH_VALUES: Final = frozenset({"fact", "word"})
+WITH_VALUES: Final = frozenset({"fact", "word"})
+"""Members that hold values of sealed content: staff do not see them."""
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -122,7 +123,7 @@ def _data(event: AnyEvent, *, values: bool, items: tuple[Any, ...] | None) -> di
         event = msgspec.structs.replace(event, items=items)
     data: dict[str, Any] = msgspec.to_builtins(event)
     if not values and isinstance(event, _OF_DOSSIER):
-        data = {name: value for name, value in data.items() if name not in _WITH_VALUES}
+        data = {name: value for name, value in data.items() if name not in WITH_VALUES}
     return data
 
 

@@ -85,7 +85,9 @@ def build_app(  # noqa: PLR0913  # the pieces of a hub come in by name
             web.get("/v1/parties", pages.parties),
             web.get("/log/checkpoint", _checkpoint(ledger)),
             web.post("/v1/admin/{command}", _admin(admin)),
-            web.get("/openapi.yaml", _openapi()),
+            web.get("/openapi.yaml", _document("openapi.yaml")),
+            web.get("/asyncapi.yaml", _document("asyncapi.yaml")),
+            web.get("/schemas/{name}", _schema()),
         ]
     )
     for route in mounted:
@@ -122,11 +124,26 @@ def _checkpoint(ledger: Ledger) -> Any:
     return handler
 
 
-def _openapi() -> Any:
-    document = files("contracts").joinpath("api/openapi.yaml").read_bytes()
+def _document(name: str) -> Any:
+    """A description of the interface; what lies beside it in ``events/`` is served below ``/schemas/``."""
+    document = files("contracts").joinpath("api", name).read_bytes().replace(b"./events/", b"./schemas/")
 
     async def handler(_request: web.Request) -> web.Response:
         return web.Response(body=document, content_type="application/yaml")
+
+    return handler
+
+
+def _schema() -> Any:
+    """The JSON Schemas of the events, by file name; read when asked for."""
+    folder = files("contracts").joinpath("api/events")
+    known = frozenset(one.name for one in folder.iterdir())
+
+    async def handler(request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        if name not in known:
+            raise MessageRefused("query.not_found", name)
+        return web.Response(body=folder.joinpath(name).read_bytes(), content_type="application/schema+json")
 
     return handler
 
