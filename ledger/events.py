@@ -322,13 +322,94 @@ class PartyChanged(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class KeyAdded(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A signing key of the log may sign from here on; ``vkey`` is its C2SP verifier key."""
+    """A key may sign from here on; ``vkey`` is its C2SP verifier key, ``purpose`` log · heads · witness · source.
+
+    ``by`` names the key (its vkey) that allows it and ``signature`` is that key's signature, base64, over the statement
+    of ``ledger/registry.py``; both are empty for the first key of a log.
+    """
 
     TOPIC: ClassVar[str] = "key.added"
 
     vkey: str
     purpose: str
     added_at: int = 0
+    by: str = ""
+    signature: str = ""
+
+
+class KeyRetired(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A key ended in order: it signs no tree larger than ``last_size`` (0 = it signs nothing from this leaf on)."""
+
+    TOPIC: ClassVar[str] = "key.retired"
+
+    vkey: str
+    purpose: str
+    retired_at: int
+    last_size: int = 0
+    by: str = ""
+    signature: str = ""
+
+
+class KeyRevoked(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A key is not to be believed from ``since`` (microseconds UTC) on; ``reason``: compromised · lost · superseded."""
+
+    TOPIC: ClassVar[str] = "key.revoked"
+
+    vkey: str
+    purpose: str
+    since: int
+    reason: str
+    revoked_at: int
+    by: str = ""
+    signature: str = ""
+
+
+class CheckpointAnchored(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Somebody outside testified to a tree: everything after this leaf came after that, everything before, before.
+
+    ``kind``: witness (a C2SP cosignature) · timestamp (an RFC 3161 token). ``origin``, ``size`` and ``root`` (hex) name
+    the tree, ``by`` the witness' vkey or the authority's name, ``at`` the time the testimony states (microseconds UTC),
+    ``evidence`` the SHA-256 (hex) of its exact bytes, which are kept beside the log.
+    """
+
+    TOPIC: ClassVar[str] = "checkpoint.anchored"
+
+    kind: str
+    origin: str
+    size: int
+    root: str
+    by: str
+    at: int
+    evidence: str
+    anchored_at: int
+
+
+class IntakeOverridden(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A person let messages in until ``until`` although the outside testimony the configuration asks for is too old."""
+
+    TOPIC: ClassVar[str] = "intake.overridden"
+
+    by: str
+    reason: str
+    until: int
+    overridden_at: int
+
+
+class ItemErased(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Content is erased for ever: its keys are destroyed and with them the salts; what remains confirms no guess.
+
+    ``stream`` (32 hex digits) is the dossier, "" where single messages are erased; ``items`` name what went:
+    ``dossier`` (every event and part under the dossier's key), ``message/<position>/<part>`` (a part under a key of its own).
+    ``ground`` is the legal ground in the operator's words without personal data; ``retention`` where a term ran out.
+    """
+
+    TOPIC: ClassVar[str] = "item.erased"
+
+    stream: str
+    items: tuple[str, ...]
+    ground: str
+    by: str
+    erased_at: int
 
 
 class ConfigurationChanged(Event, frozen=True, kw_only=True, omit_defaults=True):
@@ -380,6 +461,11 @@ AnyEvent: TypeAlias = (
     | PartyRegistered
     | PartyChanged
     | KeyAdded
+    | KeyRetired
+    | KeyRevoked
+    | CheckpointAnchored
+    | IntakeOverridden
+    | ItemErased
     | ConfigurationChanged
     | ClockStepped
     | EvidenceAccessed
@@ -402,6 +488,11 @@ EVENT_TYPES: Final[tuple[type[Event], ...]] = (
     PartyRegistered,
     PartyChanged,
     KeyAdded,
+    KeyRetired,
+    KeyRevoked,
+    CheckpointAnchored,
+    IntakeOverridden,
+    ItemErased,
     ConfigurationChanged,
     ClockStepped,
     EvidenceAccessed,

@@ -8,7 +8,7 @@ A verifier hashes the stored bytes, then parses them, then requires that encodin
 
 ========  ====================================================================================================
 ``v``     format version, 1
-``k``     kind: ``event``, ``key``, ``cfg``, ``conflict``
+``k``     kind: ``event``, ``key``, ``cfg``, ``conflict``, ``anchor``, ``erase``
 ``idx``   dense index of the leaf, position − 1
 ``sid``   stream id, 16 random bytes (UUIDv7)
 ``rev``   revision inside the stream, from 0, no gaps
@@ -54,7 +54,7 @@ class Leaf(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid
     """One leaf, its fields as they are written."""
 
     v: int
-    k: Literal["event", "key", "cfg", "conflict"]
+    k: Literal["event", "key", "cfg", "conflict", "anchor", "erase"]
     idx: int
     sid: str
     rev: int

@@ -14,11 +14,15 @@ from contracts.ports import Clock, Entropy
 from ledger import leaf, merkle, upcast
 from ledger.chain import Chain
 from ledger.events import (
+    CheckpointAnchored,
     ConfigurationChanged,
     ConflictDetected,
     Event,
     FactRecorded,
+    ItemErased,
     KeyAdded,
+    KeyRetired,
+    KeyRevoked,
     MessageAccepted,
     RecordParked,
     TransitionQuestioned,
@@ -45,6 +49,10 @@ _TRAITS: Final[dict[type[Event], _Traits]] = {
     MessageRefusedEvent: ("event", True, False),
     ConflictDetected: ("conflict", True, False),
     KeyAdded: ("key", False, False),
+    KeyRetired: ("key", False, False),
+    KeyRevoked: ("key", False, False),
+    CheckpointAnchored: ("anchor", False, False),
+    ItemErased: ("erase", False, False),
     ConfigurationChanged: ("cfg", False, False),
 }
 CFG_SETTING: Final = "cfg"
