@@ -399,7 +399,8 @@ class ItemErased(Event, frozen=True, kw_only=True, omit_defaults=True):
     """Content is erased for ever: its keys are destroyed and with them the salts; what remains confirms no guess.
 
     ``stream`` (32 hex digits) is the dossier, "" where single messages are erased; ``items`` name what went:
-    ``dossier`` (every event and part under the dossier's key), ``message/<position>/<part>`` (a part under a key of its own).
+    ``dossier`` (every event and part under the dossier's key), ``message/<position>/<part>`` (a part under a key of its
+    own).
     ``ground`` is the legal ground in the operator's words without personal data; ``retention`` where a term ran out.
     """
 
