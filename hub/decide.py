@@ -113,12 +113,25 @@ class _News:
     def _row_position(self, fact: Fact) -> int:
         """Where this row stands already; a row that somebody else was questioned for is not said yet."""
         now = self.judge.now
-        position = now.rows.get(row_digest(fact), 0)
+        digest = row_digest(fact)
+        position = now.rows.get(digest, 0)
         if position and now.open:
             party = self.context.party.id
             if any(told.position == position and told.event.party != party for told in now.open):
-                return 0
-        return position
+                return self._own_row(digest)
+        return position or (self._own_row(digest) if now.mute else 0)
+
+    def _own_row(self, digest: bytes) -> int:
+        """Where the sender itself said this row, 0 where it did not."""
+        party = self.context.party.id
+        return next(
+            (
+                told.position
+                for told in self.judge.now.told
+                if told.event.party == party and told.event.fact.step and row_digest(told.event.fact) == digest
+            ),
+            0,
+        )
 
     # ── snapshots ────────────────────────────────────────────────────────────────────────────────
 

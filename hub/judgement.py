@@ -149,8 +149,7 @@ class Judge:
             and not any(name in values for name in fact.erased)
         ):
             return False
-        last = self.now.last_by(self._context.party.id)
-        if last is not None and last.event.fact == fact:
+        if self._said_last(fact):
             return False
         self._at = self._time(fact)
         then = self.now.before(self._at[0], self._context.message)
@@ -160,6 +159,15 @@ class Judge:
             self._emit_question(fact, "not_authoritative", then.state, moves=True)
             self.questioned = True
         return True
+
+    def _said_last(self, fact: FactCorrected) -> bool:
+        """Whether the party's last message about the dossier brought this correction, whatever else it brought."""
+        party = self._context.party.id
+        last = self.now.last_by(party)
+        return last is not None and any(
+            told.message == last.message and told.event.party == party and told.event.fact == fact
+            for told in self.now.told
+        )
 
     def _may_correct(self, name: str, then: DossierState) -> bool:
         party = self._context.party

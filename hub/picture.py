@@ -101,7 +101,8 @@ class DossierState:
 
     ``stream`` is the dossier's stream id; ``lead`` the older stream that leads since an alias joined the two, b"" while
     this one leads. ``head`` is the newest event's position, ``leaves`` the leaf hashes by position. ``told`` holds the
-    events in the order of the fold; ``open`` the questioned ones not settled yet. The other public attributes are those
+    events in the order of the fold; ``open`` the questioned ones not settled yet; ``mute`` whether a row was said that
+    counts for nothing in its place, so that ``rows`` does not know it. The other public attributes are those
     of ``contracts.picture.Picture`` and ``hub.authority.Tenure``.
     """
 
@@ -119,6 +120,7 @@ class DossierState:
         "leaves",
         "left",
         "marks",
+        "mute",
         "open",
         "origin",
         "rows",
@@ -156,6 +158,7 @@ class DossierState:
         self.steps: list[StepTaken] = []
         self._steps: tuple[StepTaken, ...] | None = ()
         self.rows: dict[bytes, int] = {}
+        self.mute = False
         self.open: list[Told] = []
         self._picture: Picture | None = None
 
@@ -212,21 +215,27 @@ class DossierState:
         if event.settles:
             self.open = [question for question in self.open if question.position != event.settles]
         state = state_told(event)
-        if event.authority == "agreed":
-            return
-        if state and not legal(self.state, state):
-            # In this order it would have been questioned whole; a submission keeps its values.
-            if type(fact) is DossierSubmitted:
-                self._counts(event, fact)
-                self._take_values(told, event, fact, values)
-            return
-        if not self._counts(event, fact):
+        if not self._takes_effect(told, event, fact, state, values):
+            self.mute = self.mute or fact.step is not None
             return
         self._take_values(told, event, fact, values)
         if fact.step is not None:
             self._take_step(told, event, fact.step)
         if state and state != self.state:
             self._move(state, fact.at, event)
+
+    def _takes_effect(
+        self, told: Told, event: FactRecorded, fact: Fact, state: str, values: Mapping[str, Any] | None
+    ) -> bool:
+        if event.authority == "agreed":
+            return False
+        if state and not legal(self.state, state):
+            # In this order it would have been questioned whole; a submission keeps its values.
+            if type(fact) is DossierSubmitted:
+                self._counts(event, fact)
+                self._take_values(told, event, fact, values)
+            return False
+        return self._counts(event, fact)
 
     def _counts(self, event: FactRecorded, fact: Fact) -> bool:
         """Whether the fact counts in its place: a party that does not hold the dossier there passes over."""

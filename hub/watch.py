@@ -4,7 +4,6 @@ Every method is called on the hub's loop and never raises. Nothing here decides 
 addresses stay out: labels are parties, routes, formats and codes of the closed list.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
@@ -55,9 +54,15 @@ class Watch:
             self.metrics.idempotent_replays.add(1, party.id)
             return
         self.metrics.messages_accepted.add(1, party.id, service)
-        for state, count in Counter([record.state for record in admitted.records]).items():
+        states: dict[str, int] = {}
+        for record in admitted.records:
+            states[record.state] = states.get(record.state, 0) + 1
+        for state, count in states.items():
             self.metrics.records.add(count, party.id, state)
-        appended = Counter([(_agency(event), topic_of(event)) for event in events])
+        appended: dict[tuple[str, str], int] = {}
+        for event in events:
+            key = (_agency(event), topic_of(event))
+            appended[key] = appended.get(key, 0) + 1
         for (agency, topic), count in appended.items():
             self.metrics.events_appended.add(count, agency, topic)
 
