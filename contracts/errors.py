@@ -153,9 +153,16 @@ CODES: Final[dict[str, Text]] = {
     ),
     "ledger.corrupt": Text("Nhật ký không còn khớp với chữ ký.", "The ledger no longer matches its signature."),
     "ledger.locked": Text("Một tiến trình khác đang giữ nhật ký.", "Another process holds the ledger."),
+    "ledger.fenced": Text(
+        "Tiến trình khác đã tiếp quản nhật ký; tiến trình này dừng.",
+        "Another process took the ledger over; this one stops.",
+    ),
     "ledger.rollback": Text("Nhật ký cũ hơn điểm đã công bố.", "The ledger is older than what was published."),
     "ledger.other_origin": Text("Nhật ký thuộc nguồn khác.", "The ledger belongs to another origin."),
     "ledger.clock_stepped": Text("Đồng hồ hệ thống nhảy bất thường.", "The system clock stepped."),
+    "testimony.invalid": Text(
+        "Lời chứng từ bên ngoài không có giá trị: {detail}", "The testimony from outside does not hold: {detail}"
+    ),
     "vault.key_missing": Text("Thiếu khoá dữ liệu mà nhật ký cần.", "A data key named in the ledger is missing."),
     "vault.erased": Text("Nội dung đã được xoá theo yêu cầu.", "The content was erased."),
     # the operator's move, at start only

@@ -223,6 +223,22 @@ class Transport(Protocol):
         ...
 
 
+class Fetch(Protocol):
+    """Asks something outside that is no party: a witness, a timestamping authority. One suite, run by every driver."""
+
+    async def __call__(self, request: Request) -> Reply:
+        """Ask once; redirects are not followed, nothing is sent again.
+
+        The reply is whole and no larger than the driver's limit, whatever its status. MUST raise ``TargetUnavailable``
+        (``target.unavailable`` or ``target.unknown``) for everything else, within the request's ``timeout_s``.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Release connections; later calls are ``target.unavailable``."""
+        ...
+
+
 class Remote(Protocol):
     """One connected party as a target. Holds its session; one request at a time per instance."""
 
