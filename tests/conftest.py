@@ -14,6 +14,7 @@ if os.environ.get("CI") != "true":
     settings.register_profile("any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
     settings.load_profile("any-machine")
 
+pytest_plugins = ["tests.postgres_server"]
 SKIPS_FILE = "LIENTHONG_TEST_SKIPS"
 """Names, in the environment, the file that skipped tests are appended to."""
 

@@ -72,6 +72,50 @@ class Batch:
         self.settings: dict[str, str] = {}
 
 
+class Moved(Exception):
+    """Somebody else committed since this batch was placed; nothing of it was written. Catch up and decide again."""
+
+
+class LogTables(Protocol):
+    """What a reader beside a running hub asks of the log's tables."""
+
+    def size(self) -> int:
+        """See ``Store.size``."""
+        ...
+
+    def newest_checkpoint(self) -> tuple[int, str] | None:
+        """See ``Store.newest_checkpoint``."""
+        ...
+
+    def leaf(self, position: int) -> bytes | None:
+        """See ``Store.leaf``."""
+        ...
+
+    def message(self, position: int) -> MessageRow | None:
+        """See ``Store.message``."""
+        ...
+
+    def heads(self, after: bytes, limit: int) -> list[tuple[bytes, Head]]:
+        """See ``Store.heads``."""
+        ...
+
+    def leaves(self, after: int, limit: int) -> list[tuple[int, bytes, int, str, bytes]]:
+        """(position, stream, version, topic, leaf) without the sealed state, one slice."""
+        ...
+
+    def checkpoints(self, after: int, limit: int) -> list[tuple[int, str]]:
+        """(size, note) of checkpoints beyond a size, one slice."""
+        ...
+
+    def nodes_from(self, number: int) -> tuple[int, bytes]:
+        """(number of the first, all hashes) of the stored row of nodes that holds ``number``."""
+        ...
+
+    def close(self) -> None:
+        """See ``Store.close``."""
+        ...
+
+
 class Store(Protocol):
     """Keeps the log. Positions are dense from 1. Not thread-safe: one caller at a time."""
 

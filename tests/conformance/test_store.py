@@ -8,16 +8,25 @@ import pytest
 
 from ledger.stores.connect import pragma
 from ledger.stores.memory import MemoryStore
+from ledger.stores.postgres import PostgresStore
 from ledger.stores.sqlite import SqliteStore
-from ledger.stores.store import Batch, EventRow, MessageRow, Store
+from ledger.stores.store import Batch, EventRow, MessageRow, Moved, Store
 
 A, B = bytes(15) + b"a", bytes(15) + b"b"
 HASH = bytes(range(32))
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+def _made(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    if kind == "memory":
+        return MemoryStore()
+    if kind == "sqlite":
+        return SqliteStore(str(tmp_path / "ledger.db"))
+    return PostgresStore(request.getfixturevalue("postgres_dsn"))
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    made: Store = MemoryStore() if request.param == "memory" else SqliteStore(str(tmp_path / "ledger.db"))
+    made = _made(request.param, request, tmp_path)
     yield made
     made.close()
 
@@ -42,7 +51,7 @@ def _commit(store: Store, batch: Batch) -> None:
     before = size - len(leaves)
     nodes = 2 * before - before.bit_count(), 2 * size - size.bit_count()
     assert store.written_leaves(before) == leaves
-    store.finish(nodes[0], b"".join(bytes([n]) * 32 for n in range(*nodes)), size, f"note {size}")
+    store.finish(nodes[0], b"".join(bytes([n % 256]) * 32 for n in range(*nodes)), size, f"note {size}")
 
 
 def test_an_empty_store_has_nothing(store: Store) -> None:
@@ -131,6 +140,19 @@ def test_everything_beside_the_events_comes_back(store: Store) -> None:
     assert (store.cursors(), store.tracking(), store.settings()) == ({"cong": 2}, {"upstream": 5}, {"cfg": "y"})
 
 
+def test_a_large_batch_with_a_large_message_comes_back_byte_for_byte(store: Store) -> None:
+    batch = _batch(1, *[number.to_bytes(16, "big") for number in range(300)])
+    sealed = bytes(range(256)) * 20_000
+    batch.messages.append((1, b"", b"", sealed))
+    batch.events[7] = (*batch.events[7][:5], sealed[:100_000], b"salt")
+    batch.seen.extend((A, number, 1, b"x" * 32) for number in range(2_000))
+    _commit(store, batch)
+    assert store.message(1) == MessageRow(1, b"", b"", sealed)
+    rows = store.events(0, 1_000)
+    assert [tuple(row) for row in rows] == [tuple(event) for event in batch.events]
+    assert len(store.seen(A)) == 2_000
+
+
 def test_what_is_abandoned_was_never_there(store: Store) -> None:
     _commit(store, _batch(1, A))
     store.begin(_batch(2, B))
@@ -153,7 +175,7 @@ def test_a_transaction_without_events_writes_no_checkpoint(store: Store) -> None
 
 def test_a_position_is_never_written_twice(store: Store) -> None:
     _commit(store, _batch(1, A))
-    with pytest.raises((RuntimeError, apsw.ConstraintError)):
+    with pytest.raises((RuntimeError, apsw.ConstraintError, Moved)):
         store.begin(_batch(1, B))
     store.abandon()
     assert store.size() == 1

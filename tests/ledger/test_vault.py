@@ -1,5 +1,6 @@
 """Keys made ahead, content sealed to its place, keys destroyed for good."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,12 +9,19 @@ from contracts.errors import HubError, IntegrityViolation, Misconfigured
 from hub.world_seeded import MemoryFiles, SeededEntropy, SteppedClock
 from ledger.keys import WRAPPING_KEY_FILE, log_signer, wrapping_key
 from ledger.keystore import SLOTS, KeyStore, MemoryKeys, SqliteKeys, missing_blocks
+from ledger.stores.postgres_keys import PostgresKeys
 from ledger.vault import Vault, fingerprint
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def keys(request: pytest.FixtureRequest, tmp_path: Path) -> KeyStore:
-    return MemoryKeys() if request.param == "memory" else SqliteKeys(str(tmp_path / "keys.db"))
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
+def keys(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[KeyStore]:
+    made: KeyStore = MemoryKeys()
+    if request.param == "sqlite":
+        made = SqliteKeys(str(tmp_path / "keys.db"))
+    elif request.param == "postgres":
+        made = PostgresKeys(request.getfixturevalue("postgres_keys_dsn"))
+    yield made
+    made.close()
 
 
 def _vault(keys: KeyStore, *, seed: str = "mau", wrapping: bytes = b"w" * 32, compress_from: int = 4_096) -> Vault:
