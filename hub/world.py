@@ -4,6 +4,7 @@ The only place where the hub reads time of day, draws random bytes or touches fi
 between these drivers and the deterministic ones of ``hub/world_seeded.py``.
 """
 
+import errno
 import fcntl
 import os
 import time
@@ -101,13 +102,16 @@ class DiskFiles:
         return sorted(name for name in names if name.startswith(prefix))
 
     def delete(self, name: str) -> None:
-        """Remove ``name``; on return the removal survives a power cut. Absent is fine."""
+        """Remove ``name`` and the folders it leaves empty; on return that survives a power cut. Absent is fine."""
         path = self._path(name)
         try:
             path.unlink()
         except FileNotFoundError:
             return
-        _sync_folder(path.parent)
+        folder = path.parent
+        while folder != self._root and _remove_if_empty(folder):
+            folder = folder.parent
+        _sync_folder(folder)
 
     def lock(self, name: str) -> Lock:
         """Take the lock of file ``name`` without waiting; Misconfigured ``ledger.locked`` when another holds it."""
@@ -167,6 +171,16 @@ def _write_all(descriptor: int, content: bytes) -> None:
     rest = memoryview(content)
     while rest:
         rest = rest[os.write(descriptor, rest) :]
+
+
+def _remove_if_empty(folder: Path) -> bool:
+    try:
+        folder.rmdir()
+    except OSError as error:
+        if error.errno not in {errno.ENOTEMPTY, errno.EEXIST}:
+            raise
+        return False
+    return True
 
 
 def _sync_folder(folder: Path) -> None:

@@ -7,6 +7,7 @@ from ledger.chain import Chain
 from ledger.overlay import Overlay
 from ledger.place import Placer
 from ledger.port import Entry, FoundMessage, Proof
+from ledger.publication import LogTree
 from ledger.reader import Reader
 from ledger.unit import Standing
 from ledger.vault import Vault, fingerprint
@@ -44,6 +45,10 @@ class Readable:
     def vkey(self) -> str:
         """The verifier key of the log."""
         return self._chain.scribe.key.text()
+
+    def tree(self) -> LogTree:
+        """The log as it is published: committed leaves, nodes and checkpoint, nothing opened."""
+        return LogTree(self._chain)
 
     def ailment(self) -> str:
         """Why the ledger takes nothing more, "" while it is well. For readiness."""
