@@ -120,6 +120,10 @@ class Delivery:
         """Whether every lane has read the log through a position and has nothing open."""
         return all(lane.read >= through and not lane.pending for lane in self._lanes.values())
 
+    def behind(self) -> int:
+        """Dossiers and events that the lane furthest behind still has to see to, lanes to dead targets left out."""
+        return max((lane.behind for lane in self._lanes.values() if not lane.down), default=0)
+
     def pending(self) -> Mapping[str, int]:
         """Open dossiers by target."""
         return {name: lane.pending for name, lane in self._lanes.items()}

@@ -58,6 +58,16 @@ class NobodyObserves:
         """Say nothing."""
 
 
+PACE_DOSSIERS: Final = 1_000
+"""Dossiers that delivery may be behind before a large message lets it catch up; what it follows is then in memory."""
+PACE_TURNS: Final = 24
+
+
+def nothing_behind() -> int:
+    """No delivery at all: nobody has to catch up."""
+    return 0
+
+
 def nothing_under_way(_party: str, _stream: bytes) -> None:
     """No delivery at all: for a hub that only takes in."""
 
@@ -77,9 +87,13 @@ class Reception:
         entropy: Entropy,
         told: Sequence[str] | None = None,
         under_way: UnderWay = nothing_under_way,
+        behind: Callable[[], int] = nothing_behind,
         observer: Observer | None = None,
     ) -> None:
-        """``told`` names the parties that deliveries go to (default: those with an address)."""
+        """``told`` names the parties that deliveries go to (default: those with an address).
+
+        ``behind`` says how many dossiers delivery still has to see to, not counting targets that do not answer.
+        """
         targets = [party.id for party in parties.values() if party.address is not None] if told is None else told
         self._desk = Desk(ledger, dossiers, authority, under_way, frozenset(targets))
         self._rereader = Rereader(self._desk, adapters, parties)
@@ -93,6 +107,7 @@ class Reception:
         self._listeners: list[Listener] = []
         self._last_accepted_at = 0
         self._turns = asyncio.Lock()
+        self._behind = behind
 
     def on_placed(self, listener: Listener) -> None:
         """Have ``listener`` told of dossier events as soon as they are durable, in order."""
@@ -124,12 +139,18 @@ class Reception:
         return await self._decide(envelope, party, reading, source_id, content)
 
     async def _turn(self) -> None:
-        """Let large messages go one after the other, each in a step of the loop of its own.
+        """Let large messages go one after the other, each in a step of the loop of its own, delivery keeping pace.
 
-        Eight senders of packets would otherwise hold the loop for all eight at once, and delivery with it.
+        Eight senders of packets would otherwise hold the loop for all eight at once, and delivery with it. Delivery
+        that falls far behind reads from the disk what it could have had from memory, and the whole hub gets slower; so
+        it gets some more turns first. They are few: a slow target must not hold up a sender.
         """
         async with self._turns:
             await asyncio.sleep(0)
+            for _ in range(PACE_TURNS):
+                if self._behind() <= PACE_DOSSIERS:
+                    return
+                await asyncio.sleep(0)
 
     async def reinterpret(self, position: int, item: int, *, by: str) -> RecordOutcome:
         """Read a parked record of the message at ``position`` again and decide it in its original place and time.

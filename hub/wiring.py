@@ -136,6 +136,7 @@ def build(settings: Settings, world: World, *, watch: Watch | None = None, accep
         entropy=world.entropy,
         told=delivery.targets,
         under_way=delivery.under_way,
+        behind=delivery.behind,
         observer=watch,
     )
     views = Views(

@@ -100,6 +100,11 @@ class Lane:
         return self._scribe.read
 
     @property
+    def behind(self) -> int:
+        """Events this lane has not read yet and dossiers it has not dealt with."""
+        return self._ledger.committed - self._scribe.read + self.pending
+
+    @property
     def down(self) -> bool:
         """Whether the target failed so often in a row that only one batch at a time probes it."""
         return self._circuit.open

@@ -6,7 +6,7 @@ all but the code optional. ``word`` is a state in the party's own words, which i
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -141,6 +141,7 @@ class Door:
         self.told = told
         self.limit = limit
         self.under_way: dict[tuple[str, bytes], Due] = {}
+        self.behind: Callable[[], int] = lambda: 0
         self.heard: list[tuple[int, bytes, Event]] = []
         self.ledger = self._open()
         self._stand()
@@ -167,6 +168,7 @@ class Door:
             entropy=SeededEntropy(8),
             told=self.told,
             under_way=lambda party, stream: self.under_way.get((party, stream)),
+            behind=lambda: self.behind(),
             observer=observer,
         )
         self.reception.on_placed(self.heard.extend)

@@ -11,6 +11,7 @@ from contracts.errors import MessageRefused, Overloaded
 from contracts.picture import Due
 from contracts.ports import Admitted
 from hub.parties import Party
+from hub.reception import LARGE_BYTES, PACE_DOSSIERS, PACE_TURNS
 from ledger.events import (
     ConflictDetected,
     Event,
@@ -367,3 +368,34 @@ async def test_dossiers_live_equal_dossiers_folded_again(hub: Door) -> None:
             before.leaves,
             before.rows,
         )
+
+
+async def test_a_large_message_waits_until_delivery_caught_up_and_a_small_one_does_not(hub: Door) -> None:
+    asked: list[int] = []
+
+    def catching_up() -> int:
+        asked.append(PACE_DOSSIERS * 4 // (len(asked) + 1))
+        return asked[-1]
+
+    hub.behind = catching_up
+    await hub.send(PROVINCE, line(CODE, state="received"))
+    assert asked == []
+
+    await hub.send(PROVINCE, line(CODE, values={"remark": "m" * LARGE_BYTES}))
+
+    assert asked == [4_000, 2_000, 1_333, 1_000]
+
+
+async def test_a_target_that_never_catches_up_holds_no_sender_up_for_long(hub: Door) -> None:
+    asked: list[int] = []
+
+    def stuck() -> int:
+        asked.append(1)
+        return PACE_DOSSIERS * 1_000
+
+    hub.behind = stuck
+
+    admitted = await hub.send(PROVINCE, line(CODE, values={"remark": "m" * LARGE_BYTES}))
+
+    assert words(admitted) == ["applied"]
+    assert len(asked) == PACE_TURNS
