@@ -168,7 +168,7 @@ class Door:
             entropy=SeededEntropy(8),
             told=self.told,
             under_way=lambda party, stream: self.under_way.get((party, stream)),
-            behind=lambda: self.behind(),
+            behind=lambda: self.behind(),  # noqa: PLW0108  # set anew by tests
             observer=observer,
         )
         self.reception.on_placed(self.heard.extend)
