@@ -17,6 +17,7 @@ from contracts.errors import HubError, Misconfigured
 from contracts.moment import MICROS_PER_SECOND
 from hub.api.admin_client import SOCKET_FILE, reachable
 from hub.governance import record_start
+from hub.jobs.publish import BUDGET_S
 from hub.settings import TRUST_FILE
 from hub.watch import oldest_timestamps, waiting
 from hub.wiring import Hub, cancel_and_wait
@@ -57,6 +58,8 @@ class Serving:
         self._publish_trust()
         self._watch_levels()
         await self._record_start()
+        await hub.publisher.publish(BUDGET_S)
+        self._spawn("publish", hub.publisher.run())
         self._spawn("clock", hub.clockwatch.run())
         self._spawn("views", hub.views.run())
         self._spawn("feed", hub.feed.run())
@@ -182,6 +185,7 @@ class Serving:
             self._lag.stop()
         for runner in self._runners[:1]:
             await runner.cleanup()
+        await hub.publisher.finish(BUDGET_S)
         hub.ledger.close()
         hub.views.close()
         self._log.info("stopped", position=hub.ledger.committed)

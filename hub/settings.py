@@ -52,6 +52,17 @@ class LedgerSettings(Section):
     queue_bytes: int = Field(default=256 * 1024 * 1024, ge=1_048_576)
 
 
+class PublishSettings(Section):
+    """The log as files that anybody may check (C2SP tlog-tiles), below ``log/`` of the hub's directory.
+
+    Entry bundles hold every leaf a second time. Turned off, there are no tiles and ``/log/checkpoint`` shows the
+    committed checkpoint.
+    """
+
+    enabled: bool = True
+    interval_s: float = Field(default=1.0, ge=0.01, le=3_600)
+
+
 class DeliverySettings(Section):
     """How outbound batches gather and how failures are retried."""
 
@@ -129,6 +140,7 @@ class Settings(Section):
 
     hub: HubSettings = HubSettings()
     ledger: LedgerSettings = LedgerSettings()
+    publish: PublishSettings = PublishSettings()
     delivery: DeliverySettings = DeliverySettings()
     log: LogSettings = LogSettings()
     party: tuple[PartySettings, ...] = ()

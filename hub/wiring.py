@@ -23,12 +23,14 @@ from hub.admin import Admin
 from hub.api.access import Access, read_grants, session_key
 from hub.api.app import Doors, build_admin_app, build_app
 from hub.api.gate import HubGate
+from hub.api.log import LogPages
 from hub.api.sight import Sight
 from hub.authority import Authority
 from hub.clockwatch import ClockWatch
 from hub.deliver import Delivery, Limits, Target
 from hub.dossiers import Dossiers
 from hub.feed import Feed
+from hub.jobs.publish import Publisher
 from hub.lanes.backoff import Patience
 from hub.parties import Party, directory
 from hub.plan import DuePlan
@@ -39,6 +41,7 @@ from hub.views.schema import SCHEMA, VERSION
 from hub.views.views import Views
 from hub.watch import Watch
 from hub.world import DiskFiles, SystemClock, SystemEntropy
+from ledger.publication import Publication
 from ledger.stores.views_store import ViewsStore
 from ledger.writer import Writer, open_ledger
 from monitoring.health import Health
@@ -82,6 +85,7 @@ class Hub:
     metrics: Metrics
     health: Health
     clockwatch: ClockWatch
+    publisher: Publisher
     parties: Mapping[str, Party]
     adapters: Mapping[str, Adapter]
     pullers: Sequence[Puller]
@@ -112,6 +116,7 @@ def build(settings: Settings, world: World, *, watch: Watch | None = None, accep
         queue_units=settings.ledger.queue_units,
         queue_bytes=settings.ledger.queue_bytes,
     )
+    publisher = _publisher(settings, world, ledger)
     ledger.on_commit = watch.on_commit
     dossiers = Dossiers(ledger)
     authority = Authority(parties.values())
@@ -189,6 +194,7 @@ def build(settings: Settings, world: World, *, watch: Watch | None = None, accep
         observer=watch,
         doors=doors,
         limits=_body_limits(settings, adapters),
+        log=LogPages(world.files, None if settings.publish.enabled else ledger.checkpoint),
         barred=barred,
     )
     health = Health()
@@ -213,6 +219,7 @@ def build(settings: Settings, world: World, *, watch: Watch | None = None, accep
         metrics=watch.metrics,
         health=health,
         clockwatch=clockwatch,
+        publisher=publisher,
         parties=parties,
         adapters=adapters,
         pullers=_pullers(settings, parties, adapters, transports, reception, world),
@@ -288,6 +295,22 @@ def _targets(
         )
         targets.append(Target(party=name, adapter=adapter, profile=party.profile, remotes=remotes))
     return targets
+
+
+def _publisher(settings: Settings, world: World, ledger: Writer) -> Publisher:
+    """Whoever holds the log to what was published of it; a log in memory begins anew and forgets that."""
+    publisher = Publisher([], interval_s=settings.publish.interval_s)
+    if settings.publish.enabled:
+        publication = Publication(world.files, ledger.tree())
+        try:
+            if settings.ledger.store == "memory":
+                publication.forget()
+            publication.open()
+        except BaseException:
+            ledger.close()
+            raise
+        publisher.add(publication)
+    return publisher
 
 
 def _limits(settings: Settings) -> Limits:

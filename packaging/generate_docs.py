@@ -24,6 +24,7 @@ from hub.settings import (
     LogSettings,
     PartySettings,
     ProfileSettings,
+    PublishSettings,
     RouteSettings,
 )
 from ledger.events import EVENT_TYPES, Event, FactRecorded
@@ -48,6 +49,7 @@ _EXIT_CODES: Final = (
 _TABLES: Final[tuple[tuple[str, type[BaseModel]], ...]] = (
     ("[hub]", HubSettings),
     ("[ledger]", LedgerSettings),
+    ("[publish]", PublishSettings),
     ("[delivery]", DeliverySettings),
     ("[log]", LogSettings),
     ("[[party]]", PartySettings),

@@ -16,6 +16,7 @@ from hub.api.access import Access
 from hub.api.dossiers import DossierPages, reply
 from hub.api.gate import HubGate
 from hub.api.guard import RequestObserver, caller, guard, guard_local
+from hub.api.log import LogPages
 from hub.api.messages import Messages
 from hub.api.sight import Sight
 from hub.api.stream import Streams
@@ -61,6 +62,7 @@ def build_app(  # noqa: PLR0913  # the pieces of a hub come in by name
     observer: RequestObserver,
     doors: Doors,
     limits: Mapping[str, int],
+    log: LogPages,
     barred: Collection[str] = (),
 ) -> web.Application:
     """The application of the user port. ``barred`` parties may not enter."""
@@ -83,7 +85,7 @@ def build_app(  # noqa: PLR0913  # the pieces of a hub come in by name
             web.get("/v1/events", streams.events),
             web.get("/v1/stream", streams.stream),
             web.get("/v1/parties", pages.parties),
-            web.get("/log/checkpoint", _checkpoint(ledger)),
+            *log.routes(),
             web.post("/v1/admin/{command}", _admin(admin)),
             web.get("/openapi.yaml", _document("openapi.yaml")),
             web.get("/asyncapi.yaml", _document("asyncapi.yaml")),
@@ -115,13 +117,6 @@ def served_routes(adapters: Mapping[str, Adapter], gate: Gate) -> Iterable[web.R
                 raise
             continue
         yield from endpoint.routes(gate)
-
-
-def _checkpoint(ledger: Ledger) -> Any:
-    async def handler(_request: web.Request) -> web.Response:
-        return web.Response(text=ledger.checkpoint(), content_type="text/plain", headers={"Cache-Control": "no-cache"})
-
-    return handler
 
 
 def _document(name: str) -> Any:
