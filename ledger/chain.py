@@ -5,7 +5,8 @@ again from the bytes that the open transaction holds: a wrong bit in one stored 
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from hashlib import sha256
 from typing import Final
 
@@ -45,6 +46,9 @@ class Commit:
 
 class Chain:
     """The log's tree over one store. ``committed`` is its size and its newest durable position."""
+
+    shared = False
+    """Whether others append to the same log."""
 
     def __init__(self, store: Store, scribe: Scribe) -> None:
         self.store = store
@@ -116,6 +120,15 @@ class Chain:
             head = heads.pop(stream)
             if head[2] > self.committed:
                 heads[stream] = head
+
+    @contextmanager
+    def turn(self) -> Iterator[bool]:
+        """Hold the right to commit next for the block; yields whether others committed since the last time."""
+        yield False
+
+    def newest(self) -> int:
+        """The newest durable position, whoever wrote it."""
+        return self.committed
 
     # ── committing ──────────────────────────────────────────────────────────────────────────────
 

@@ -14,6 +14,7 @@ from contracts.errors import IntegrityViolation
 from ledger import leaf, merkle
 from ledger.stores.recorder import LIBRARY_TYPE
 from ledger.stores.sqlite import SqliteStore
+from ledger.stores.store import LogTables
 from ledger.verifier.log import LogVerifier
 from ledger.verifier.report import Report
 from ledger.writer import LEDGER_FILE, Writer
@@ -38,10 +39,10 @@ class LogLine(msgspec.Struct, frozen=True):
 
 
 class LogFile:
-    """A log on disk, opened read-only. Use as a context manager."""
+    """A log on disk, or in ``tables`` that were opened to read, elsewhere. Use as a context manager."""
 
-    def __init__(self, directory: str) -> None:
-        self._store = SqliteStore(f"{directory}/{LEDGER_FILE}", read_only=True)
+    def __init__(self, directory: str, tables: LogTables | None = None) -> None:
+        self._store = SqliteStore(f"{directory}/{LEDGER_FILE}", read_only=True) if tables is None else tables
 
     def __enter__(self) -> Self:
         return self
@@ -85,7 +86,7 @@ class LogFile:
             after = rows[-1][0]
 
     @property
-    def store(self) -> SqliteStore:
+    def store(self) -> LogTables:
         """The tables below."""
         return self._store
 
@@ -98,13 +99,15 @@ def _line(position: int, stored: bytes) -> LogLine:
     )
 
 
-def verify(directory: str, vkeys: Sequence[str], progress: Progress | None = None) -> dict[str, Any]:
+def verify(
+    directory: str, vkeys: Sequence[str], progress: Progress | None = None, *, tables: LogTables | None = None
+) -> dict[str, Any]:
     """Recompute the whole log from its stored bytes up to the newest checkpoint.
 
     Judged besides what the independent verifier judges: that the tables beside the leaves (columns, nodes, heads,
     parts) say what the leaves say. Returns ``{"ok", "checks": […]}``.
     """
-    with LogFile(directory) as log:
+    with LogFile(directory, tables) as log:
         note = log.checkpoint()
         size = _size_of(note)
         judge = LogVerifier(note, vkeys, log.checkpoints(size))
@@ -129,7 +132,7 @@ def _size_of(note: str) -> int:
 class _Tables:
     """The tables that serve the log, judged against its leaves."""
 
-    def __init__(self, store: SqliteStore) -> None:
+    def __init__(self, store: LogTables) -> None:
         self._store = store
         self._frontier = merkle.Frontier()
         self._nodes = b""

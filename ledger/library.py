@@ -1,6 +1,8 @@
 """Persistence for ordinary applications of the ``eventsourcing`` library: ``PERSISTENCE_MODULE=ledger.library``.
 
 ``LEDGER_DIRECTORY`` names the directory of the log; without it everything is in memory. ``LEDGER_ORIGIN`` names it.
+With ``LEDGER_POSTGRES_DSN`` the log lies in that database, several processes may append to it, and the directory holds
+the signing key that they share; ``LEDGER_POSTGRES_SCHEMA`` (default ``ledger``) is the prefix of its schemas.
 The library builds its infrastructure from the environment, so the clock, randomness and key files of this module come
 from the library and the operating system and not from the hub's ports; the hub does not use it.
 """
@@ -20,10 +22,12 @@ from eventsourcing.persistence import (
 )
 from eventsourcing.utils import resolve_topic
 
+from contracts.errors import Misconfigured
 from contracts.moment import from_datetime
 from ledger.chain import Chain
 from ledger.checkpoint import Scribe
 from ledger.keys import log_signer
+from ledger.shared_chain import SharedChain
 from ledger.stores.memory import MemoryStore
 from ledger.stores.recorder import (
     LedgerAggregateRecorder,
@@ -111,9 +115,32 @@ class LedgerFactory(InfrastructureFactory[LedgerTrackingRecorder]):
         super().__init__(env)
         self._opened: list[LedgerRecorder] = []
 
+    @property
+    def _dsn(self) -> str:
+        return self.env.get("LEDGER_POSTGRES_DSN", "") or ""
+
+    def _shared_chain(self, purpose: str, origin: str) -> Chain:
+        directory = self.env.get("LEDGER_DIRECTORY", "") or ""
+        if not directory:
+            raise Misconfigured("config.missing", "the signing key lies there", name="LEDGER_DIRECTORY")
+        from ledger.stores.postgres import PostgresStore  # noqa: PLC0415  # psycopg is an extra
+
+        files = _Folder(Path(directory) / purpose)
+        prefix = self.env.get("LEDGER_POSTGRES_SCHEMA", "") or "ledger"
+        store = PostgresStore(self._dsn, schema=f"{prefix}_{purpose}", opening="join")
+        try:
+            with store.turn() as size:  # two processes that begin a log at once make one key
+                signer = log_signer(files, _KeyMaterial(), origin, create=size == 0)
+            return SharedChain(store, Scribe(signer))
+        except BaseException:
+            store.close()
+            raise
+
     def _chain(self, purpose: str) -> Chain:
         directory = self.env.get("LEDGER_DIRECTORY", "") or ""
         origin = f"{self.env.get('LEDGER_ORIGIN', '') or 'library.example/log'}/{purpose}"
+        if self._dsn:
+            return self._shared_chain(purpose, origin)
         files: _Folder = _Nowhere()
         store: Store = MemoryStore()
         if directory:
@@ -130,6 +157,10 @@ class LedgerFactory(InfrastructureFactory[LedgerTrackingRecorder]):
 
     def application_recorder(self) -> ApplicationRecorder:
         """A recorder of one application's events."""
+        if self._dsn:
+            from ledger.stores.postgres_recorder import PostgresApplicationRecorder  # noqa: PLC0415  # an extra
+
+            return self._keep(PostgresApplicationRecorder(self._chain("application"), _Now(), _KeyMaterial()))
         return self._keep(LedgerApplicationRecorder(self._chain("application"), _Now(), _KeyMaterial()))
 
     def tracking_recorder(
@@ -143,6 +174,10 @@ class LedgerFactory(InfrastructureFactory[LedgerTrackingRecorder]):
 
     def process_recorder(self) -> ProcessRecorder:
         """A recorder of events and positions in one transaction."""
+        if self._dsn:
+            from ledger.stores.postgres_recorder import PostgresProcessRecorder  # noqa: PLC0415  # an extra
+
+            return self._keep(PostgresProcessRecorder(self._chain("process"), _Now(), _KeyMaterial()))
         return self._keep(LedgerProcessRecorder(self._chain("process"), _Now(), _KeyMaterial()))
 
     def close(self) -> None:

@@ -81,6 +81,7 @@ class PostgresStore(PostgresReading):
         self._durable = durable
         self.epoch = 0
         self._taken = False
+        self._ended = False
         self._base = 0
         self._written: list[bytes] = []
         self._session = self._connect()
@@ -100,6 +101,10 @@ class PostgresStore(PostgresReading):
     def session(self) -> Session:
         """The session itself, for tests that look under the log."""
         return self._session
+
+    def second_session(self) -> Session:
+        """Another session that only reads, to listen on. The caller closes it."""
+        return connect(self._dsn, schema=self._schema, read_only=True)
 
     # ── opening ─────────────────────────────────────────────────────────────────────────────────
 
@@ -134,6 +139,8 @@ class PostgresStore(PostgresReading):
 
     def _reopen(self) -> None:
         """A new session for the same epoch; if the log went on under another one, there is nothing to go back to."""
+        if self._ended:
+            raise IntegrityViolation("ledger.unavailable", "the store is closed")
         self._session.close()
         try:
             self._session = self._connect()
@@ -287,6 +294,7 @@ class PostgresStore(PostgresReading):
     def close(self) -> None:
         """See ``Store.close``."""
         self._taken = False
+        self._ended = True
         self._session.close()
 
 

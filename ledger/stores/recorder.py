@@ -50,9 +50,14 @@ class LedgerRecorder:
         self._gaps = gaps
         self._lock = RLock()
         self._stopped = False
-        self._tracking = chain.store.tracking()
-        last = chain.store.last_leaf()
-        self._tr = leaf.recorded_us(last) if last is not None else 0
+        self._tr = 0
+        self._recall()
+
+    def _recall(self) -> None:
+        """Read again what others may have written: how far they followed, and when the newest event was recorded."""
+        self._tracking = self._store.tracking()
+        last = self._store.last_leaf()
+        self._tr = max(self._tr, leaf.recorded_us(last) if last is not None else 0)
 
     def _check_version(self, last: int | None, event: StoredEvent) -> None:
         version = event.originator_version
@@ -65,9 +70,11 @@ class LedgerRecorder:
             raise IntegrityError(f"{tracking.application_name} was already followed to {tracking.notification_id}")
 
     def _write(self, events: Sequence[StoredEvent], tracking: Tracking | None) -> list[int]:
-        with self._lock:
+        with self._lock, self._chain.turn() as moved:
             if self._stopped:
                 raise OperationalError("the log stopped after a failed commit")
+            if moved or (tracking is not None and self._chain.shared):
+                self._recall()
             if tracking is not None:
                 self._check_tracking(tracking)
             batch = self._place(events)
@@ -147,6 +154,8 @@ class LedgerRecorder:
     def max_tracking_id(self, application_name: str) -> int | None:
         """How far another application was followed, see the library."""
         with self._lock:
+            if self._chain.shared:
+                self._tracking = self._store.tracking()
             return self._tracking.get(application_name)
 
     def close(self) -> None:
@@ -219,7 +228,7 @@ class LedgerApplicationRecorder(LedgerRecorder, ApplicationRecorder):
     def max_notification_id(self) -> int | None:
         """The newest position, None when there is none."""
         with self._lock:
-            return self._chain.committed or None
+            return self._chain.newest() or None
 
     def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> Subscription[ApplicationRecorder]:
         """Follow the log on a thread of the library's own."""

@@ -34,6 +34,7 @@ ALLOWED: Final[dict[str, frozenset[str]]] = {
     WORLD: frozenset({"time.time_ns", "os.urandom"}),
     # the interface of eventsourcing is made for threads; library users call it off the loop, the hub never does
     "ledger/stores/recorder.py": frozenset({"threading.Event", "threading.RLock"}),
+    "ledger/stores/postgres_recorder.py": frozenset({"threading.Event", "threading.Thread"}),
 }
 """Files that may use some of what is forbidden elsewhere, and exactly what."""
 PROGRAMS: Final[dict[str, str]] = {

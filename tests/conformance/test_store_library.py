@@ -1,4 +1,4 @@
-"""The library's own recorder tests, run over both stores, and an ordinary application of the library on the log."""
+"""The library's own recorder tests, run over all stores, and an ordinary application of the library on the log."""
 
 import sys
 from pathlib import Path
@@ -26,12 +26,15 @@ from ledger.chain import Chain
 from ledger.inspect import verify
 from ledger.library import LedgerFactory
 from ledger.stores.memory import MemoryStore
+from ledger.stores.postgres import PostgresStore
+from ledger.stores.postgres_recorder import PostgresApplicationRecorder, PostgresProcessRecorder
 from ledger.stores.recorder import (
     LedgerAggregateRecorder,
     LedgerApplicationRecorder,
     LedgerProcessRecorder,
     LedgerTrackingRecorder,
 )
+from tests.postgres_server import PostgresServer
 
 # the library's test module imports its pycryptodome cipher; this project locks its cryptography-based twin instead
 sys.modules.setdefault("eventsourcing.cipher", eventsourcing.cryptography)
@@ -46,27 +49,43 @@ from eventsourcing.tests.persistence import (  # noqa: E402  # only now can it b
 )
 
 
-def _environment(directory: str = "") -> Environment:
+def _environment(directory: str = "", dsn: str = "") -> Environment:
     settings = {"PERSISTENCE_MODULE": "ledger.library", "LEDGER_ORIGIN": "mau.example/library"}
-    return Environment("mau", {**settings, **({"LEDGER_DIRECTORY": directory} if directory else {})})
+    settings |= {"LEDGER_DIRECTORY": directory} if directory else {}
+    return Environment("mau", settings | ({"LEDGER_POSTGRES_DSN": dsn} if dsn else {}))
+
+
+@pytest.fixture
+def library_dsn(postgres_server: PostgresServer, postgres_dsn: str) -> str:
+    """A database without the schemas that the factory makes."""
+    for purpose in ("application", "events", "snapshots", "tracking", "process"):
+        postgres_server.ask(f"DROP SCHEMA IF EXISTS ledger_{purpose} CASCADE", postgres_dsn)
+    return postgres_dsn
 
 
 class _Suite(TestCase):
     """Builds recorders for the library's suites, in memory; the other half of the classes uses files."""
 
     on_disk = False
+    on_postgres = False
 
     def setUp(self) -> None:
         self.env = self.environment()
         super().setUp()
 
     def environment(self) -> Environment:
-        directory = ""
-        if self.on_disk:
+        directory = dsn = ""
+        if self.on_disk or self.on_postgres:
             folder = TemporaryDirectory()
             self.addCleanup(folder.cleanup)
             directory = folder.name
-        return _environment(directory)
+        if self.on_postgres:
+            dsn = self.request.getfixturevalue("library_dsn")
+        return _environment(directory, dsn)
+
+    @pytest.fixture(autouse=True)
+    def _with_request(self, request: pytest.FixtureRequest) -> None:
+        self.request = request
 
     def factory_of(self) -> LedgerFactory:
         factory = LedgerFactory(self.env)
@@ -83,6 +102,10 @@ class TestAggregateRecorderOnDisk(TestAggregateRecorder):
     on_disk = True
 
 
+class TestAggregateRecorderOnPostgres(TestAggregateRecorder):
+    on_postgres = True
+
+
 class TestApplicationRecorder(_Suite, ApplicationRecorderTestCase[ApplicationRecorder]):
     def create_recorder(self) -> ApplicationRecorder:
         return self.factory_of().application_recorder()
@@ -95,6 +118,10 @@ class TestApplicationRecorderOnDisk(TestApplicationRecorder):
     on_disk = True
 
 
+class TestApplicationRecorderOnPostgres(TestApplicationRecorder):
+    on_postgres = True
+
+
 class TestTrackingRecorder(_Suite, TrackingRecorderTestCase):
     def create_recorder(self) -> TrackingRecorder:
         return self.factory_of().tracking_recorder()
@@ -102,6 +129,10 @@ class TestTrackingRecorder(_Suite, TrackingRecorderTestCase):
 
 class TestTrackingRecorderOnDisk(TestTrackingRecorder):
     on_disk = True
+
+
+class TestTrackingRecorderOnPostgres(TestTrackingRecorder):
+    on_postgres = True
 
 
 class TestProcessRecorder(_Suite, ProcessRecorderTestCase):
@@ -113,6 +144,10 @@ class TestProcessRecorderOnDisk(TestProcessRecorder):
     on_disk = True
 
 
+class TestProcessRecorderOnPostgres(TestProcessRecorder):
+    on_postgres = True
+
+
 class TestNonInterleaving(_Suite, NonInterleavingNotificationIDsBaseCase):
     def create_recorder(self) -> ApplicationRecorder:
         return self.factory_of().application_recorder()
@@ -120,6 +155,10 @@ class TestNonInterleaving(_Suite, NonInterleavingNotificationIDsBaseCase):
 
 class TestNonInterleavingOnDisk(TestNonInterleaving):
     on_disk = True
+
+
+class TestNonInterleavingOnPostgres(TestNonInterleaving):
+    on_postgres = True
 
 
 class SpecialTrackingRecorder(LedgerTrackingRecorder):
@@ -148,6 +187,16 @@ class TestFactory(_Suite, InfrastructureFactoryTestCase[LedgerFactory]):
 
 class TestFactoryOnDisk(TestFactory):
     on_disk = True
+
+
+class TestFactoryOnPostgres(TestFactory):
+    on_postgres = True
+
+    def expected_application_recorder_class(self) -> type[ApplicationRecorder]:
+        return PostgresApplicationRecorder
+
+    def expected_process_recorder_class(self) -> type[ProcessRecorder]:
+        return PostgresProcessRecorder
 
 
 # collected through the classes above only
@@ -179,10 +228,13 @@ class Herds(Application[UUID]):
     """An ordinary application of the library."""
 
 
-@pytest.mark.parametrize("on_disk", [False, True])
-def test_an_ordinary_application_runs_on_the_log_and_verifies(tmp_path: Path, on_disk: bool) -> None:  # noqa: FBT001
+@pytest.mark.parametrize("place", ["memory", "sqlite", "postgres"])
+def test_an_ordinary_application_runs_on_the_log_and_verifies(
+    tmp_path: Path, place: str, request: pytest.FixtureRequest
+) -> None:
     env = {"PERSISTENCE_MODULE": "ledger.library", "LEDGER_ORIGIN": "mau.example/library"}
-    env |= {"LEDGER_DIRECTORY": str(tmp_path)} if on_disk else {}
+    env |= {"LEDGER_DIRECTORY": str(tmp_path)} if place != "memory" else {}
+    env |= {"LEDGER_POSTGRES_DSN": request.getfixturevalue("library_dsn")} if place == "postgres" else {}
     env["IS_SNAPSHOTTING_ENABLED"] = "y"
     app = Herds(env)
     herd = Herd("Lò Thị Mẫu")
@@ -195,9 +247,12 @@ def test_an_ordinary_application_runs_on_the_log_and_verifies(tmp_path: Path, on
     assert found.names == ["Sừng Cong", "Đuôi Dài"]
     assert [item.id for item in app.notification_log.select(1, 10)] == [1, 2, 3]
     app.close()
-    if on_disk:
+    if place != "memory":
         folder = tmp_path / "application"
-        verdict = verify(str(folder), [(folder / "keys" / "log.vkey").read_text("utf-8")])
+        tables = None
+        if place == "postgres":
+            tables = PostgresStore(env["LEDGER_POSTGRES_DSN"], schema="ledger_application", opening="read")
+        verdict = verify(str(folder), [(folder / "keys" / "log.vkey").read_text("utf-8")], tables=tables)
         assert verdict["ok"], verdict
         app = Herds(env)
         again: Herd = app.repository.get(herd.id)

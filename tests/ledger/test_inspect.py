@@ -10,6 +10,7 @@ import pytest
 from contracts.errors import IntegrityViolation
 from ledger import inspect as log_file
 from ledger.writer import Writer
+from ledger.stores.sqlite import SqliteStore
 from tests.ledger import made
 
 
@@ -44,6 +45,7 @@ def test_the_log_is_listed_and_verified_while_the_hub_runs(tmp_path: Path) -> No
         ledger.flush()
         assert log.size() == ledger.committed
     with pytest.raises(apsw.ReadOnlyError), log_file.LogFile(str(tmp_path)) as log:
+        assert isinstance(log.store, SqliteStore)
         log.store.connection.execute("DELETE FROM codes")
     assert log_file.verify_contents(ledger)["ok"]
     ledger.close()
