@@ -111,16 +111,16 @@ def verify(
         note = log.checkpoint()
         size = _size_of(note)
         judge = LogVerifier(note, vkeys, log.checkpoints(size))
-        tables = _Tables(log.store)
+        beside = _Tables(log.store)
         for position, stream, version, topic, entry in log.rows(size):
             members = judge.take(position, entry)
             if members is not None:
-                tables.take(position, stream, version, topic, entry, members)
+                beside.take(position, stream, version, topic, entry, members)
             if progress is not None and position % _SLICE == 0:
                 progress(position, size)
-        tables.judge_heads(judge.heads(), size)
+        beside.judge_heads(judge.heads(), size)
         verdict = judge.result()
-    checks = [*verdict["checks"], *tables.report.result()["checks"]]
+    checks = [*verdict["checks"], *beside.report.result()["checks"]]
     return {"ok": all(check["ok"] for check in checks), "checks": checks}
 
 

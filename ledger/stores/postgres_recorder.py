@@ -12,9 +12,10 @@ import psycopg
 from eventsourcing.persistence import ProcessRecorder
 
 from contracts.errors import HubError
+from contracts.ports import Clock, Entropy
 from ledger.chain import Chain
 from ledger.stores.postgres import PostgresStore
-from ledger.stores.recorder import Clock, Entropy, LedgerApplicationRecorder
+from ledger.stores.recorder import LedgerApplicationRecorder
 
 LOOK_S: Final = 1.0
 _STOP_S: Final = 0.1
