@@ -70,8 +70,11 @@ class Ledger(Protocol):
         """The stream of a party ("party"), a target ("target") or governance ("governance"); created on first use."""
         ...
 
-    def submit(self, unit: Unit) -> Placed:
+    def submit(self, unit: Unit, *, unhurried: bool = False) -> Placed:
         """Place a unit and schedule its commit with everything else that gathers meanwhile.
+
+        ``unhurried``: nobody waits for this unit; it goes with the next one that somebody waits for, or alone after a
+        few milliseconds.
 
         MUST assign dense positions, ``rev`` and ``prev`` at once, so that a later unit of the same loop step can refer
         to them. Raises ``Overloaded`` when the bounded queue is full (nothing is placed), ``IntegrityViolation`` after

@@ -1,7 +1,8 @@
 """Group commit: the only door to append.
 
 ``submit`` places a unit at once and schedules one flush for everything that gathers in the same step of the loop; what
-arrives while a commit runs waits for the next. No timer: a linger would only add latency. One transaction holds
+arrives while a commit runs waits for the next. No timer where somebody waits: a linger would only add latency. What
+nobody waits for (outcomes of deliveries) goes along with what comes within the next moment. One transaction holds
 events, parts, leaves, nodes, heads and the signed checkpoint; only after its COMMIT is anybody told.
 
 An error from COMMIT means *unknown*. Nothing is rolled back and continued: every waiter and every later call gets
@@ -36,6 +37,8 @@ LEDGER_FILE: Final = "ledger.db"
 KEYS_FILE: Final = "keys.db"
 LOCK_FILE: Final = "ledger.lock"
 COMPRESS_FROM_BYTES: Final = 4_096
+UNHURRIED_S: Final = 0.005
+"""How long a unit that nobody waits for may wait for company, seconds."""
 _SMOOTHING: Final = 0.2
 _EVENT_BYTES: Final = 1_024
 
@@ -76,6 +79,7 @@ class Writer(Readable):
         self._batches: deque[Gathering] = deque()
         self._waiters: list[tuple[int, asyncio.Future[None]]] = []
         self._scheduled = False
+        self._timer: asyncio.TimerHandle | None = None
         self._commit_s = 0.001
         """Smoothed time of one commit, seconds."""
         self.on_commit: Callable[[int, float], None] | None = None
@@ -107,7 +111,7 @@ class Writer(Readable):
         """See ``Ledger.next_position``."""
         return self._placer.position + 1
 
-    def submit(self, unit: Unit) -> Placed:
+    def submit(self, unit: Unit, *, unhurried: bool = False) -> Placed:
         """See ``Ledger.submit``. Without a running loop nothing is scheduled: call ``flush``."""
         self._check()
         if self._units >= self._queue_units or self._bytes >= self._queue_bytes:
@@ -125,7 +129,7 @@ class Writer(Readable):
         gathering.bytes += weight
         self._units += 1
         self._bytes += weight
-        self._schedule()
+        self._schedule(unhurried=unhurried)
         return placing.placed
 
     def _gathering(self) -> Gathering:
@@ -133,18 +137,25 @@ class Writer(Readable):
             self._batches.append(Gathering())
         return self._batches[-1]
 
-    def _schedule(self) -> None:
-        if not self._scheduled:
-            try:
-                loop = asyncio.get_running_loop()
-            except RuntimeError:
-                return
+    def _schedule(self, *, unhurried: bool = False) -> None:
+        if self._scheduled or (unhurried and self._timer is not None):
+            return
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return
+        if unhurried:
+            self._timer = loop.call_later(UNHURRIED_S, self._step, loop)
+        else:
             self._scheduled = True
             loop.call_soon(self._step, loop)
 
     def _step(self, loop: asyncio.AbstractEventLoop) -> None:
         """One commit, then the loop may do other work before the next."""
         self._scheduled = False
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         if self._stopped is not None or not self._batches:
             return
         started = loop.time()
@@ -204,7 +215,7 @@ class Writer(Readable):
         self._check()
         if position > self._placer.position:
             raise ValueError(f"position {position} is not placed")
-        self._schedule()  # it may have been placed before there was a loop
+        self._schedule(unhurried=self._timer is not None)  # it may have been placed before there was a loop
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiters.append((position, waiter))
         await waiter

@@ -141,7 +141,7 @@ async def _settle(hub: Hub) -> bool:
     deadline = loop.time() + _SETTLE_S
     while loop.time() < deadline:
         await hub.views.catch_up()
-        if hub.delivery.idle(hub.ledger.committed) and hub.views.position >= hub.ledger.committed:
+        if hub.delivery.idle(hub.ledger.placed) and hub.views.position >= hub.ledger.placed:
             return True
         await asyncio.sleep(_LOOK_S)
     return False

@@ -109,12 +109,12 @@ class Scribe:
             complete_through=through,
             batch_id=attempt_id,
         )
-        await self._append((event,), tuple([work.known for work in works]), through)
+        await self._append((event,), tuple([work.known for work in works]), through, unhurried=True)
 
     async def refused(self, attempt: Attempt) -> None:
         """One attempt confirmed nothing; its works are still open."""
         through = self._through()
-        await self._append((self._refusal(attempt, through),), (), through)
+        await self._append((self._refusal(attempt, through),), (), through, unhurried=True)
 
     async def parked(
         self, known: Standing, position: int, code: str, *, detail: str = "", attempt: Attempt | None = None
@@ -176,7 +176,9 @@ class Scribe:
     def _through(self) -> int:
         return self._backlog.settled_through(self.read)
 
-    async def _append(self, events: Sequence[Event], standings: tuple[Standing, ...], through: int) -> Placed:
+    async def _append(
+        self, events: Sequence[Event], standings: tuple[Standing, ...], through: int, *, unhurried: bool = False
+    ) -> Placed:
         unit = Unit(
             events=tuple([NewEvent(stream=self._stream, event=event) for event in events]),
             standings=standings,
@@ -186,7 +188,7 @@ class Scribe:
         try:
             while True:
                 try:
-                    return self._ledger.submit(unit)
+                    return self._ledger.submit(unit, unhurried=unhurried)
                 except Overloaded as full:
                     await asyncio.sleep(full.retry_after_s)
         finally:

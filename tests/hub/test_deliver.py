@@ -357,11 +357,11 @@ async def test_an_outcome_waits_for_room_in_the_ledger_and_nothing_is_sent_twice
     submit = world.ledger.submit
     turned_away: list[Unit] = []
 
-    def crowded(unit: Unit) -> Placed:
+    def crowded(unit: Unit, **how: bool) -> Placed:
         if isinstance(unit.events[0].event, SyncConfirmed) and len(turned_away) < 3:
             turned_away.append(unit)
             raise Overloaded(retry_after_s=0.005)
-        return submit(unit)
+        return submit(unit, **how)
 
     async with running(world.delivery(desk, second)) as delivery:
         monkeypatch.setattr(world.ledger, "submit", crowded)

@@ -335,9 +335,10 @@ class Served:
         """Wait until every target knows everything and the views contain it."""
         async with asyncio.timeout(timeout_s):
             while True:
+                await self.hub.ledger.durable(self.hub.ledger.placed)
                 await self.hub.views.catch_up()
-                committed = self.hub.ledger.committed
-                if self.hub.delivery.idle(committed) and self.hub.views.position >= self.hub.ledger.committed:
+                placed = self.hub.ledger.placed
+                if self.hub.delivery.idle(placed) and self.hub.views.position >= placed:
                     return
                 await asyncio.sleep(0.02)
 

@@ -419,3 +419,24 @@ async def test_a_ledger_runs_on_a_disk_of_another_vfs(tmp_path: Path) -> None:
         assert log_file.verify(str(tmp_path), vkeys)["ok"]
     finally:
         vfs.unregister()
+
+
+async def test_what_nobody_waits_for_goes_along_with_what_somebody_waits_for(ledger: Writer) -> None:
+    commits: list[int] = []
+    ledger.on_commit = lambda events, _seconds: commits.append(events)
+    ledger.submit(made.packet(ledger, [1]), unhurried=True)
+    await asyncio.sleep(0)
+    assert ledger.committed == 1
+
+    placed = ledger.submit(made.packet(ledger, [2]))
+    await ledger.durable(placed.positions[-1])
+
+    assert commits == [4]
+
+
+async def test_what_nobody_waits_for_is_durable_soon_by_itself(ledger: Writer) -> None:
+    placed = ledger.submit(made.packet(ledger, [1]), unhurried=True)
+
+    await ledger.durable(placed.positions[-1])
+
+    assert ledger.committed == placed.positions[-1]
