@@ -44,12 +44,24 @@ class HubSettings(Section):
 
 
 class LedgerSettings(Section):
-    """The log: its origin (C2SP name), its store, and the bounds of its queue."""
+    """The log: its origin (C2SP name), its store, and the bounds of its queue.
+
+    With ``postgres`` two files in the hub's directory hold, a line each, how to reach the database of the log and the
+    one of its data keys: they are secrets, and two databases.
+    """
 
     origin: str = Field(default="lienthong.example/log", pattern=r"^[^\s+]{3,200}$")
-    store: Literal["sqlite", "memory"] = "sqlite"
+    store: Literal["sqlite", "memory", "postgres"] = "sqlite"
+    dsn_file: str = ""
+    keys_dsn_file: str = ""
     queue_units: int = Field(default=20_000, ge=100, le=1_000_000)
     queue_bytes: int = Field(default=256 * 1024 * 1024, ge=1_048_576)
+
+    @model_validator(mode="after")
+    def _postgres_needs_addresses(self) -> "LedgerSettings":
+        if self.store == "postgres" and not (self.dsn_file and self.keys_dsn_file):
+            raise ValueError('store = "postgres" needs dsn_file and keys_dsn_file')
+        return self
 
 
 class PublishSettings(Section):

@@ -113,6 +113,8 @@ def build(settings: Settings, world: World, *, watch: Watch | None = None, accep
         entropy=world.entropy,
         store=settings.ledger.store,
         vfs=world.vfs,
+        dsn=secret_line(world.files, settings.ledger.dsn_file),
+        keys_dsn=secret_line(world.files, settings.ledger.keys_dsn_file),
         queue_units=settings.ledger.queue_units,
         queue_bytes=settings.ledger.queue_bytes,
     )
@@ -228,6 +230,18 @@ def build(settings: Settings, world: World, *, watch: Watch | None = None, accep
         admin_app=build_admin_app(admin, watch),
         doors=doors,
     )
+
+
+def secret_line(files: Files, name: str) -> str:
+    """The one line of a secret file, "" where none is named.
+
+    Raises:
+        Misconfigured: ``config.missing`` when the file is not there.
+    """
+    try:
+        return files.read(name).decode("utf-8").strip() if name else ""
+    except FileNotFoundError as error:
+        raise Misconfigured("config.missing", "a secret file", name=name) from error
 
 
 def _party(one: PartySettings, files: Files) -> Party:

@@ -26,6 +26,7 @@ from ledger.milestone import Milestone
 from ledger.place import Placer
 from ledger.port import Entry
 from ledger.stores.memory import MemoryStore
+from ledger.stores.open import open_postgres, open_postgres_keys
 from ledger.stores.sqlite import SqliteStore
 from ledger.stores.store import Batch, Store
 from ledger.unit import NewEvent, Placed, Unit
@@ -271,9 +272,11 @@ def open_ledger(  # noqa: PLR0913  # one door, every choice by name
     origin: str,
     clock: Clock,
     entropy: Entropy,
-    store: Literal["sqlite", "memory"] | Store = "sqlite",
+    store: Literal["sqlite", "memory", "postgres"] | Store = "sqlite",
     keys: KeyStore | None = None,
     vfs: str = "",
+    dsn: str = "",
+    keys_dsn: str = "",
     queue_units: int = 20_000,
     queue_bytes: int = 256 * 1024 * 1024,
     compress_from: int = COMPRESS_FROM_BYTES,
@@ -281,7 +284,8 @@ def open_ledger(  # noqa: PLR0913  # one door, every choice by name
     """Open the ledger of ``origin``, making it where there is none. ``directory`` is the place ``files`` is rooted in.
 
     ``store`` and ``keys`` may be given ready-made (tests); ``vfs`` names an SQLite VFS; ``compress_from`` is the size
-    from which content is deflated before it is sealed.
+    from which content is deflated before it is sealed. ``dsn`` and ``keys_dsn`` name the databases of the log and of
+    its data keys where the store is ``postgres``; the keys of the log itself always lie in ``directory``.
 
     Raises:
         Misconfigured: ``ledger.locked`` (another process), ``ledger.other_origin``, ``config.missing`` (a log without
@@ -292,16 +296,18 @@ def open_ledger(  # noqa: PLR0913  # one door, every choice by name
     lock = files.lock(LOCK_FILE)
     opened: list[Store | KeyStore] = []
     try:
-        log = _store(store, directory, vfs)
+        log = open_postgres(dsn) if store == "postgres" else _store(store, directory, vfs)
         opened.append(log)
         empty = log.size() == 0
         # A log in memory is meant to begin anew; one on a disk never begins twice.
-        milestone = Milestone(files) if isinstance(log, SqliteStore) else None
+        milestone = None if isinstance(log, MemoryStore) else Milestone(files)
         if milestone is not None and empty:
             milestone.check(log)
         signer = log_signer(files, entropy, origin, create=empty)
         wrapping = wrapping_key(files, entropy, create=empty)
-        if keys is None:
+        if keys is None and store == "postgres":
+            keys = open_postgres_keys(keys_dsn)
+        elif keys is None:
             keys = SqliteKeys(f"{directory}/{KEYS_FILE}", vfs=vfs) if isinstance(log, SqliteStore) else MemoryKeys()
         opened.append(keys)
         chain = Chain(log, Scribe(signer))
@@ -331,7 +337,7 @@ def open_ledger(  # noqa: PLR0913  # one door, every choice by name
     return writer
 
 
-def _store(store: Literal["sqlite", "memory"] | Store, directory: str, vfs: str) -> Store:
+def _store(store: Literal["sqlite", "memory", "postgres"] | Store, directory: str, vfs: str) -> Store:
     if store == "sqlite":
         return SqliteStore(f"{directory}/{LEDGER_FILE}", vfs=vfs)
     if store == "memory":
