@@ -187,7 +187,7 @@ class _Reader:
             raise MessageRefused(error.code, errors=(error,)) from None
         name = word.strip()
         if code.agency is not None:
-            _check_agency(code, scene)
+            _check_agency(code, code.agency.top, scene)
         state = _state(texts[self._status_field], self._statuses, self._status_field)
         facts: tuple[AnyFact, ...]
         aliases: tuple[str, ...] = ()
@@ -353,11 +353,11 @@ def _top(top: str) -> codetables.Agency | None:
     return None if isinstance(found, codetables.Unknown) else found
 
 
-def _check_agency(code: DossierCode, scene: Scene) -> None:
+def _check_agency(code: DossierCode, named: str, scene: Scene) -> None:
     """The agency a national code names must be in the table; a number of five digits is one sender's random one."""
-    top = _top(code.key[:3])
+    top = _top(named)
     if top is None:
-        raise Parked("park.agency_unmapped", "MaHoSo", code.key[:3])
+        raise Parked("park.agency_unmapped", "MaHoSo", named)
     number = code.key.rpartition("-")[2]
     if len(number) == _RANDOM_DIGITS and number[0] != "0":
         scene.notes.append(_RANDOM)

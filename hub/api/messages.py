@@ -118,7 +118,10 @@ def _refuse_if_nothing_stood(admitted: Admitted) -> None:
 
 
 def _path(index: int, path: str, count: int) -> str:
-    return path if count == 1 or path.startswith(f"/data/{index}") else f"/{index}{path}"
+    """The path inside the whole message; most readers name it themselves, counted within ``data`` or the bare array."""
+    known = (f"/data/{index}", f"/{index}")
+    named = any(path == start or path.startswith(f"{start}/") for start in known)
+    return path if count == 1 or named else f"/{index}{path}"
 
 
 def _outcome(record: RecordOutcome) -> dict[str, Any]:

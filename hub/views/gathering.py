@@ -6,8 +6,10 @@ Everything is last-writer-wins by position or a sum, so a batch may cut the log 
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, Final, Protocol, TypeAlias
 
+from contracts.identifiers import AgencyCode
 from hub.views import schema
 from hub.views.folding import folded
 from ledger.events import (
@@ -157,7 +159,8 @@ class Gathering:
             sought.append(folded(code))
             self._codes[sought[-1], stream] = code
         values = known.values
-        agency = values.get("processing_agency_code") or self._agency_of(known.code)
+        processing = values.get("processing_agency_code")
+        agency = normalised(processing) if processing else self._agency_of(known.code)
         return (
             stream,
             known.code,
@@ -223,3 +226,12 @@ class Gathering:
         if before is not None:
             through = max(through, before[1])
         self._sync[stream, target] = (state, through, position, reason)
+
+
+@lru_cache(maxsize=4_096)
+def normalised(agency: str) -> str:
+    """An agency code in the one notation that is searched for; a word that is no code as it is."""
+    try:
+        return AgencyCode.parse(agency).normalised
+    except ValueError:
+        return agency

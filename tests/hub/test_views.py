@@ -7,6 +7,7 @@ import pytest
 
 from contracts.errors import MessageRefused
 from hub.views import schema
+from hub.views.gathering import normalised
 from hub.views.views import Views, agency_of
 from ledger.events import MessageAccepted, SyncDismissed
 from ledger.stores.views_store import ViewsStore
@@ -251,6 +252,15 @@ async def test_waiting_for_a_position_ends_when_it_is_there_or_in_time(world: Wo
     assert not await views.reach(through + 100, 0.01)
     views.stop()
     await following
+
+
+@pytest.mark.parametrize("word", ["000.21.44.H99", "H99.44.21", "H99.44.21.000"])
+def test_an_agency_is_found_in_whatever_notation_its_system_wrote_it(word: str) -> None:
+    assert normalised(word) == "H99.44.21"
+
+
+def test_an_agency_that_is_no_code_stays_as_it_was_written() -> None:
+    assert normalised("Sở Mẫu") == "Sở Mẫu"
 
 
 def test_the_agency_of_a_code_is_what_the_code_says() -> None:

@@ -187,6 +187,14 @@ async def test_the_id_of_a_refused_message_stays_free_for_the_mended_one(alone: 
     assert (await alone.message(packet(record(1)), by=COUNTER, key="goi-1")).status == 202
 
 
+@pytest.mark.parametrize(("body", "start"), [(packet, "/data"), (lambda *rows: list(rows), "")])
+async def test_an_error_names_the_place_in_the_whole_message(alone: Served, body: Any, start: str) -> None:
+    answer = await alone.message(body(record(1, MaTTHC="sai"), record(2, MaTTHC="sai")), by=COUNTER, key="goi-1")
+
+    assert answer.status == 422
+    assert [error["path"] for error in answer.json["errors"]] == [f"{start}/0/MaTTHC", f"{start}/1/MaTTHC"]
+
+
 async def test_who_sends_more_than_agreed_is_told_when_to_come_back(alone: Served) -> None:
     answers = [await alone.message(packet(record(number)), by=THRIFTY, key=f"goi-{number}") for number in (1, 2, 3)]
     assert [answer.status for answer in answers] == [202, 202, 429]
