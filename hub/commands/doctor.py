@@ -12,9 +12,10 @@ from typing import Any, Final, NamedTuple
 import apsw
 
 from contracts.errors import HubError
-from hub.commands.locate import config_path, directory_of
+from hub.commands.locate import config_path, directory_of, secret_of
 from hub.commands.output import emit_json, emit_table, say
 from hub.settings import Settings, load
+from ledger.stores.open import postgres_report
 
 _PACKAGES: Final = (
     "lienthong",
@@ -92,11 +93,26 @@ def _directory_checks(directory: Path, settings: Settings) -> Iterator[Line]:
         f"{1_000 * fsync_s:.2f} ms",
         "every commit waits for it",
     )
+    if settings.ledger.store == "postgres":
+        yield from _postgres_checks(directory, settings)
     for name in ("keys/log.key", "keys/wrapping.key", "access.json"):
         yield _owner_only(directory / name, name)
     for party in settings.party:
         if party.secret_file:
             yield _owner_only(directory / party.secret_file, party.secret_file)
+
+
+def _postgres_checks(directory: Path, settings: Settings) -> Iterator[Line]:
+    """The two databases: reachable, durable, apart, and able to forget a key."""
+    names = {"database": settings.ledger.dsn_file, "keys database": settings.ledger.keys_dsn_file}
+    for check, name in names.items():
+        yield _owner_only(directory / name, name)
+        try:
+            found = postgres_report(secret_of(str(directory), name), keys=check != "database")
+        except HubError as error:
+            yield Line(check, ok=False, found=error.code, mend=error.detail or error.en)
+            continue
+        yield Line(check, ok=not found.mends, found=found.text, mend="; ".join(found.mends))
 
 
 def _owner_only(path: Path, name: str) -> Line:

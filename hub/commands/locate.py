@@ -6,6 +6,8 @@ from typing import Final
 
 from contracts.errors import Misconfigured
 from hub.settings import Settings
+from ledger.stores.open import open_postgres
+from ledger.stores.store import LogTables
 
 DEMO_CONFIG: Final = Path(".lienthong/demo/lienthong.toml")
 
@@ -25,6 +27,25 @@ def config_path(given: str) -> Path:
     raise Misconfigured(
         "config.missing", "run `lienthong config init` or `lienthong demo` first", name="lienthong.toml"
     )
+
+
+def secret_of(directory: str, name: str) -> str:
+    """The one line of a secret file in the hub's directory.
+
+    Raises:
+        Misconfigured: ``config.missing`` when it is not there.
+    """
+    try:
+        return (Path(directory) / name).read_text("utf-8").strip()
+    except OSError as error:
+        raise Misconfigured("config.missing", str(error), name=name) from error
+
+
+def tables_of(settings: Settings, directory: str) -> LogTables | None:
+    """The log's tables, opened to read beside a running hub, where they lie in PostgreSQL; else None."""
+    if settings.ledger.store != "postgres":
+        return None
+    return open_postgres(secret_of(directory, settings.ledger.dsn_file), opening="read")
 
 
 def directory_of(settings: Settings, base: Path) -> str:

@@ -8,11 +8,12 @@ from typing import Any, Final
 import msgspec
 
 from contracts.errors import IntegrityViolation, MessageRefused, Misconfigured
-from hub.commands.locate import config_path, directory_of
+from hub.commands.locate import config_path, directory_of, tables_of
 from hub.commands.output import emit_json, emit_lines, emit_table, say
 from hub.settings import TRUST_FILE, load
 from ledger.inspect import LogFile
 from ledger.inspect import verify as verify_log
+from ledger.stores.store import LogTables
 
 _COLUMNS: Final = ("position", "recorded_at", "type", "source", "stream", "rev")
 _LAST: Final = 10
@@ -22,17 +23,20 @@ EXIT_OK: Final = 0
 EXIT_VERIFICATION: Final = 3
 
 
-def _directory(config: str) -> str:
+def _place(config: str) -> tuple[str, LogTables | None]:
+    """The hub's directory, and the log's tables where they lie elsewhere."""
     path = config_path(config)
-    directory = directory_of(load(path), path.parent)
-    if not (Path(directory) / "ledger.db").is_file():
+    settings = load(path)
+    directory = directory_of(settings, path.parent)
+    tables = tables_of(settings, directory)
+    if tables is None and not (Path(directory) / "ledger.db").is_file():
         raise Misconfigured("config.missing", "no log has begun here", name=f"{directory}/ledger.db")
-    return directory
+    return directory, tables
 
 
 def tail(config: str, *, after: int, follow: bool, as_jsonl: bool) -> None:
     """The newest leaves, and with ``follow`` those that come."""
-    with LogFile(_directory(config)) as log:
+    with LogFile(*_place(config)) as log:
         position = max(0, log.size() - _LAST) if after < 0 else after
         while True:
             lines = log.tail(position, _PAGE)
@@ -50,7 +54,7 @@ def tail(config: str, *, after: int, follow: bool, as_jsonl: bool) -> None:
 
 def show(config: str, *, position: int, as_json: bool) -> None:
     """One leaf."""
-    with LogFile(_directory(config)) as log:
+    with LogFile(*_place(config)) as log:
         entry = log.entry(position)
     if entry is None:
         raise MessageRefused("query.not_found")
@@ -62,16 +66,17 @@ def show(config: str, *, position: int, as_json: bool) -> None:
 
 def checkpoint(config: str) -> None:
     """The newest signed checkpoint, exactly as it was signed."""
-    with LogFile(_directory(config)) as log:
+    with LogFile(*_place(config)) as log:
         sys.stdout.write(log.checkpoint())
 
 
 def verify(config: str, *, start: int, end: int, as_json: bool) -> int:
     """Recompute the whole log; findings outside ``start``…``end`` are left out of the report."""
-    directory = _directory(config)
+    directory, tables = _place(config)
     trusted = _trusted(directory)
     try:
-        found = verify_log(directory, trusted, _progress if sys.stderr.isatty() else None)["checks"]
+        progress = _progress if sys.stderr.isatty() else None
+        found = verify_log(directory, trusted, progress, tables=tables)["checks"]
     except IntegrityViolation as error:
         found = [{"check": "file", "code": error.code, "ok": False, "position": None, "detail": error.detail}]
     checks = [one for one in found if _within(one, start, end)]

@@ -1,6 +1,6 @@
 """Opens the stores that need the extra ``postgres``; without it, says so."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from contracts.errors import Misconfigured
 
@@ -41,3 +41,29 @@ def open_postgres_keys(dsn: str) -> "PostgresKeys":
 
 def _without_psycopg() -> Misconfigured:
     return Misconfigured("config.missing", 'install "lienthong[postgres]"', name="psycopg")
+
+
+class Findings(NamedTuple):
+    """What a server is, and what must be mended before a hub relies on it."""
+
+    text: str
+    mends: list[str]
+
+
+def postgres_report(dsn: str, *, keys: bool) -> Findings:
+    """Look at a database without changing it: version, round trip, and for ``keys`` whether it can forget.
+
+    Raises:
+        Misconfigured: as ``open_postgres``.
+    """
+    try:
+        from ledger.stores.postgres_connect import connect  # noqa: PLC0415  # psycopg is an extra
+        from ledger.stores.postgres_keys import shortcomings  # noqa: PLC0415  # as above
+    except ImportError as error:
+        raise _without_psycopg() from error
+    session = connect(dsn, schema="ledger")
+    try:
+        database = session.execute("SELECT current_database() || '@' || current_setting('server_version')").fetchone()
+        return Findings(f"{database[0] if database else ''}, syncs every commit", shortcomings(session) if keys else [])
+    finally:
+        session.close()
