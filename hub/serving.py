@@ -55,6 +55,7 @@ class Serving:
         """
         hub, settings = self.hub, self.hub.settings.hub
         self._stop = asyncio.get_running_loop().create_future()
+        await hub.outside.open()
         self._publish_trust()
         self._watch_levels()
         await self._record_start()
@@ -67,6 +68,8 @@ class Serving:
             self._spawn("delivery", hub.delivery.run())
         for puller in hub.pullers:
             self._spawn("pull", puller.run())
+        for name, job in hub.outside.jobs():
+            self._spawn(name, job)
         self.ops_url = await self._listen(operations_app(hub.metrics, hub.health), settings.ops_host, settings.ops_port)
         self.base_url = await self._listen(hub.app, settings.host, settings.port)
         await self._listen_locally(hub.admin_app)
@@ -101,11 +104,16 @@ class Serving:
         return f"http://{host}:{actual}"
 
     async def _listen_locally(self, app: web.Application) -> None:
-        self._socket.unlink(missing_ok=True)
+        self._remove_socket()
         runner = await self._runner(app)
         with reachable(self._socket) as path:
             await web.UnixSite(runner, path).start()
-        self._socket.chmod(_OWNER_ONLY)
+        if self.hub.world.socket_files:
+            self._socket.chmod(_OWNER_ONLY)
+
+    def _remove_socket(self) -> None:
+        if self.hub.world.socket_files:
+            self._socket.unlink(missing_ok=True)
 
     async def _runner(self, app: web.Application) -> web.AppRunner:
         runner = web.AppRunner(
@@ -175,12 +183,13 @@ class Serving:
             puller.stop()
         for runner in self._runners[1:]:
             await runner.cleanup()
-        self._socket.unlink(missing_ok=True)
+        self._remove_socket()
         await hub.delivery.stop(hub.settings.hub.shutdown_timeout_s)
         hub.views.stop()
         await cancel_and_wait(self._tasks)
         for transport in hub.transports:
             await transport.close()
+        await hub.outside.close()
         if self._lag is not None:
             self._lag.stop()
         for runner in self._runners[:1]:

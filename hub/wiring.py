@@ -17,7 +17,7 @@ from adapters import registry
 from adapters.transports.http_client import HttpTransport
 from adapters.transports.pull import Puller
 from contracts.errors import Misconfigured
-from contracts.ports import Adapter, Address, Clock, Entropy, Files, Profile
+from contracts.ports import Adapter, Address, Admit, Clock, Entropy, Fetch, Files, Profile
 from hub import catalogues
 from hub.admin import Admin
 from hub.api.access import Access, read_grants, session_key
@@ -25,6 +25,7 @@ from hub.api.app import Doors, build_admin_app, build_app
 from hub.api.gate import HubGate
 from hub.api.log import LogPages
 from hub.api.sight import Sight
+from hub.api.witnessing import WitnessPages
 from hub.authority import Authority
 from hub.clockwatch import ClockWatch
 from hub.deliver import Delivery, Limits, Target
@@ -32,6 +33,7 @@ from hub.dossiers import Dossiers
 from hub.feed import Feed
 from hub.jobs.publish import Publisher
 from hub.lanes.backoff import Patience
+from hub.outside import Outside
 from hub.parties import Party, directory
 from hub.plan import DuePlan
 from hub.reception import Reception
@@ -59,6 +61,8 @@ class World:
     files: Files
     directory: str
     vfs: str = ""
+    fetch: Fetch | None = None
+    """How witnesses and authorities are reached, None = over HTTP."""
 
 
 def real_world(directory: str) -> World:
@@ -86,6 +90,7 @@ class Hub:
     health: Health
     clockwatch: ClockWatch
     publisher: Publisher
+    outside: Outside
     parties: Mapping[str, Party]
     adapters: Mapping[str, Adapter]
     pullers: Sequence[Puller]
@@ -119,6 +124,7 @@ def build(settings: Settings, world: World, *, watch: Watch | None = None, accep
         queue_bytes=settings.ledger.queue_bytes,
     )
     publisher = _publisher(settings, world, ledger)
+    outside = _outside(settings, world, ledger, watch.metrics)
     ledger.on_commit = watch.on_commit
     dossiers = Dossiers(ledger)
     authority = Authority(parties.values())
@@ -174,9 +180,13 @@ def build(settings: Settings, world: World, *, watch: Watch | None = None, accep
         access=access,
         clock=world.clock,
     )
+    admin.add("anchor.now", outside.anchor_now)
+    admin.add("witness.list", outside.list_witnesses)
+    admin.add("testimony.override", outside.override)
     doors = Doors()
+    admit = outside.guarded(reception)
     gate = HubGate(
-        admit=reception,
+        admit=admit,
         access=access,
         sight=sight,
         clock=world.clock,
@@ -197,6 +207,7 @@ def build(settings: Settings, world: World, *, watch: Watch | None = None, accep
         doors=doors,
         limits=_body_limits(settings, adapters),
         log=LogPages(world.files, None if settings.publish.enabled else ledger.checkpoint),
+        witnessing=WitnessPages(world.files, outside.witnessing),
         barred=barred,
     )
     health = Health()
@@ -205,6 +216,7 @@ def build(settings: Settings, world: World, *, watch: Watch | None = None, accep
         world.clock, ledger, accepted_by=accept_clock, on_step=lambda: watch.metrics.clock_steps.add(1)
     )
     health.add("clock", clockwatch.ailment)
+    health.add("testimony", outside.testimony.ailment)
     return Hub(
         settings=settings,
         world=world,
@@ -222,9 +234,10 @@ def build(settings: Settings, world: World, *, watch: Watch | None = None, accep
         health=health,
         clockwatch=clockwatch,
         publisher=publisher,
+        outside=outside,
         parties=parties,
         adapters=adapters,
-        pullers=_pullers(settings, parties, adapters, transports, reception, world),
+        pullers=_pullers(settings, parties, adapters, transports, admit, world),
         transports=transports,
         app=app,
         admin_app=build_admin_app(admin, watch),
@@ -327,6 +340,23 @@ def _publisher(settings: Settings, world: World, ledger: Writer) -> Publisher:
     return publisher
 
 
+def _outside(settings: Settings, world: World, ledger: Writer, metrics: Metrics) -> Outside:
+    """Witnesses and timestamps; what can not be read of them keeps the hub from starting."""
+    try:
+        return Outside(
+            settings,
+            ledger=ledger,
+            files=world.files,
+            clock=world.clock,
+            entropy=world.entropy,
+            metrics=metrics,
+            fetch=world.fetch,
+        )
+    except BaseException:
+        ledger.close()
+        raise
+
+
 def _limits(settings: Settings) -> Limits:
     delivery = settings.delivery
     return Limits(
@@ -343,7 +373,7 @@ def _pullers(
     parties: Mapping[str, Party],
     adapters: Mapping[str, Adapter],
     transports: list[HttpTransport],
-    admit: Reception,
+    admit: Admit,
     world: World,
 ) -> list[Puller]:
     pullers = []
