@@ -269,10 +269,11 @@ class LedgerSubscription(ListenNotifySubscription[LedgerApplicationRecorder]):
 
 
 def _notification(row: EventRow) -> Notification:
-    return Notification(
-        id=row.position,
-        originator_id=UUID(bytes=row.originator_id),
-        originator_version=row.originator_version,
-        topic=row.topic,
-        state=row.state,
-    )
+    position, stream, version, topic, _, state, _ = row
+    return Notification(_uuid_of(stream), version, topic, state, position)
+
+
+@lru_cache(16_384)
+def _uuid_of(stream: bytes) -> UUID:
+    """The UUID of a stream; a stream has many events, and making a UUID costs more than reading its row."""
+    return UUID(bytes=stream)

@@ -198,7 +198,7 @@ class SqliteStore:
                 -1 if limit is None else limit,
             ),
         )
-        return [EventRow(*row) for row in rows]
+        return [*map(EventRow._make, rows)]
 
     def events(self, after: int, limit: int, *, stop: int | None = None, topics: Sequence[str] = ()) -> list[EventRow]:
         """See ``Store.events``."""
@@ -208,7 +208,7 @@ class SqliteStore:
             "ORDER BY position LIMIT ?",
             (after, (1 << 62) if stop is None else stop, *topics, limit),
         )
-        return [EventRow(*row) for row in rows]
+        return [*map(EventRow._make, rows)]
 
     def leaf(self, position: int) -> bytes | None:
         """See ``Store.leaf``."""
@@ -219,6 +219,29 @@ class SqliteStore:
         """See ``Store.message``."""
         row = self._row("SELECT position, layout, commitments, sealed FROM messages WHERE position = ?", (position,))
         return None if row is None else MessageRow(*row)
+
+    def layouts(self, after: int, limit: int) -> list[tuple[int, bytes]]:
+        """See ``Store.layouts``."""
+        return self._rows(
+            "SELECT position, layout FROM messages WHERE position > ? ORDER BY position LIMIT ?", (after, limit)
+        )
+
+    def unlink(self, stream: bytes, after: bytes, limit: int) -> bytes:
+        """See ``Store.unlink``."""
+        rows = self._rows("SELECT code, stream FROM codes WHERE code > ? ORDER BY code LIMIT ?", (after, limit))
+        gone = [(row[0],) for row in rows if row[1] == stream]
+        if gone:
+            connect.pragma(self._connection, "secure_delete", "ON", 1)
+            try:
+                with self._connection:
+                    self._run.executemany("DELETE FROM codes WHERE code = ?", gone)
+            finally:
+                connect.pragma(self._connection, "secure_delete", "OFF", 0)
+        return rows[-1][0] if rows else b""
+
+    def scrub(self) -> None:
+        """See ``Store.scrub``."""
+        connect.scrub(self._connection)
 
     def message_id(self, blinded: bytes) -> tuple[int, bytes] | None:
         """See ``Store.message_id``."""
