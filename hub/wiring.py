@@ -61,6 +61,8 @@ class World:
     files: Files
     directory: str
     vfs: str = ""
+    socket_files: bool = True
+    """Whether a unix socket is a file of ``directory``; False where the loop's network is not the kernel's."""
     fetch: Fetch | None = None
     """How witnesses and authorities are reached, None = over HTTP."""
 
