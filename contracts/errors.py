@@ -163,6 +163,10 @@ CODES: Final[dict[str, Text]] = {
     "testimony.invalid": Text(
         "Lời chứng từ bên ngoài không có giá trị: {detail}", "The testimony from outside does not hold: {detail}"
     ),
+    "testimony.stale": Text(
+        "Tạm ngừng tiếp nhận: đã quá lâu chưa có bên ngoài chứng nhận nhật ký; hãy gửi lại sau.",
+        "Intake is closed: nobody outside has vouched for the log for too long; send again later.",
+    ),
     "vault.key_missing": Text("Thiếu khoá dữ liệu mà nhật ký cần.", "A data key named in the ledger is missing."),
     "vault.erased": Text("Nội dung đã được xoá theo yêu cầu.", "The content was erased."),
     # the operator's move, at start only

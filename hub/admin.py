@@ -74,7 +74,7 @@ class Admin:
         self._records = records
         self._access = access
         self._clock = clock
-        self._commands: Final[Mapping[str, Command]] = {
+        self._commands: Final[dict[str, Command]] = {
             "dossier.list": self._list,
             "dossier.show": self._show,
             "dossier.timeline": self._timeline,
@@ -87,6 +87,12 @@ class Admin:
             "access.list": self._grants,
             "status": self._status,
         }
+
+    def add(self, name: str, command: Command) -> None:
+        """Offer one more command; a name used twice is a mistake of ours (ValueError)."""
+        if name in self._commands:
+            raise ValueError(f"there is a command {name!r} already")
+        self._commands[name] = command
 
     @property
     def names(self) -> tuple[str, ...]:

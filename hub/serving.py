@@ -91,7 +91,8 @@ class Serving:
     def _publish_trust(self) -> None:
         """The log's verifier keys, for whoever checks the log; not for whoever must distrust this machine."""
         vkeys = [entry.event.vkey for entry in self.hub.ledger.read(0, 16) if isinstance(entry.event, KeyAdded)]
-        self.hub.world.files.write_durable(TRUST_FILE, "".join(f"log {vkey}\n" for vkey in vkeys).encode("ascii"))
+        logs = "".join(f"log {vkey}\n" for vkey in vkeys)
+        self.hub.world.files.write_durable(TRUST_FILE, f"{logs}{self.hub.outside.policy.text()}".encode())
 
     async def _listen(self, app: web.Application, host: str, port: int) -> str:
         runner = await self._runner(app)

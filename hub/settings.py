@@ -75,6 +75,59 @@ class PublishSettings(Section):
     interval_s: float = Field(default=1.0, ge=0.01, le=3_600)
 
 
+class WitnessSettings(Section):
+    """Somebody outside who cosigns this hub's checkpoints (C2SP tlog-witness): its verifier key of type 0x04."""
+
+    name: str = Field(pattern=r"^[^\s#+]{1,80}$")
+    url: str = Field(pattern=r"^https?://\S+$")
+    vkey: str = Field(pattern=r"^[^\s+]+\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+$")
+
+
+class QuorumSettings(Section):
+    """How many witnesses must have cosigned (0 = all), how often they are asked, how often that becomes a leaf."""
+
+    needed: int = Field(default=0, ge=0, le=100)
+    interval_s: float = Field(default=5.0, ge=0.05, le=3_600)
+    timeout_s: float = Field(default=5.0, gt=0, le=60)
+    anchor_interval_s: float = Field(default=600.0, ge=0, le=86_400)
+
+
+class TimestampSettings(Section):
+    """An RFC 3161 authority, asked where ``url`` is set; ``ca_file`` (PEM, in the hub's directory): who is believed."""
+
+    url: str = Field(default="", pattern=r"^(https?://\S+)?$")
+    ca_file: str = ""
+    interval_s: float = Field(default=3_600.0, ge=1, le=86_400)
+    timeout_s: float = Field(default=15.0, gt=0, le=120)
+    retry_first_s: float = Field(default=5.0, gt=0, le=3_600)
+    retry_longest_s: float = Field(default=600.0, gt=0, le=86_400)
+
+    @model_validator(mode="after")
+    def _url_needs_ca(self) -> "TimestampSettings":
+        if self.url and not self.ca_file:
+            raise ValueError("url needs ca_file: a token of an authority nobody named proves nothing")
+        return self
+
+
+class TestimonySettings(Section):
+    """The fail-closed switch: with testimony older than ``max_age_s`` no message is taken. 0 = off."""
+
+    max_age_s: float = Field(default=0.0, ge=0, le=2_592_000)
+
+
+class WitnessingSettings(Section):
+    """The name this hub cosigns with as a witness of others; empty = its origin with ``/witness``."""
+
+    name: str = Field(default="", pattern=r"^[^\s+]{0,200}$")
+
+
+class WatchedSettings(Section):
+    """A log that this hub witnesses: its verifier key, and its origin where that is not the key's name."""
+
+    vkey: str = Field(pattern=r"^[^\s+]+\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+$")
+    origin: str = ""
+
+
 class DeliverySettings(Section):
     """How outbound batches gather and how failures are retried."""
 
@@ -153,6 +206,12 @@ class Settings(Section):
     hub: HubSettings = HubSettings()
     ledger: LedgerSettings = LedgerSettings()
     publish: PublishSettings = PublishSettings()
+    witness: tuple[WitnessSettings, ...] = ()
+    quorum: QuorumSettings = QuorumSettings()
+    timestamp: TimestampSettings = TimestampSettings()
+    testimony: TestimonySettings = TestimonySettings()
+    witnessing: WitnessingSettings = WitnessingSettings()
+    watched: tuple[WatchedSettings, ...] = ()
     delivery: DeliverySettings = DeliverySettings()
     log: LogSettings = LogSettings()
     party: tuple[PartySettings, ...] = ()
@@ -168,6 +227,19 @@ class Settings(Section):
             for name in (*route.to, *(() if route.from_ == "*" else (route.from_,))):
                 if name not in names:
                     raise ValueError(f"route names a party that is not configured: {name}")
+        return self
+
+    @model_validator(mode="after")
+    def _testimony_agrees(self) -> "Settings":
+        names = [witness.name for witness in self.witness]
+        if len(set(names)) < len(names):
+            raise ValueError("witness names occur twice")
+        if self.quorum.needed > len(names):
+            raise ValueError(f"quorum.needed is {self.quorum.needed}, there are {len(names)} witnesses")
+        if self.testimony.max_age_s and not (names or self.timestamp.url):
+            raise ValueError("testimony.max_age_s needs a [[witness]] or a [timestamp] url")
+        if self.timestamp.url and 0 < self.testimony.max_age_s <= self.timestamp.interval_s:
+            raise ValueError("testimony.max_age_s must be longer than timestamp.interval_s")
         return self
 
 

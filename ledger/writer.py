@@ -185,6 +185,11 @@ class Writer(Readable):
             self._vault.refill()
         self._wake()
 
+    def halt(self, why: IntegrityViolation) -> None:
+        """Sign nothing more: what is not committed never will be; waiters and callers get ``ledger.unavailable``."""
+        if self._stopped is None:
+            self._stop(why)
+
     def _stop(self, error: BaseException) -> None:
         self._stopped = IntegrityViolation("ledger.unavailable", f"{type(error).__name__}: {error}")
         self._stopped.__cause__ = error

@@ -52,6 +52,7 @@ class Metrics:
         self.registry: Final = registry or CollectorRegistry()
         self._declare_messages()
         self._declare_log()
+        self._declare_testimony()
         self._declare_delivery()
         self._declare_serving()
         self._declare_program()
@@ -120,6 +121,29 @@ class Metrics:
         )
         self.clock_steps = self._counter("clock_steps_total", "Jumps of the system clock larger than 5 s.")
         self.store_bytes = self._gauge("store_size_bytes", "Size of each database file.", "file", most=16)
+
+    def _declare_testimony(self) -> None:
+        """What outsiders say of the log."""
+        self.cosignatures = self._counter(
+            "cosignatures_asked_total",
+            "Checkpoints offered to a witness, by outcome; permanent = it contradicts the log.",
+            "witness",
+            "outcome",
+            most=64,
+        )
+        self.witness_contradictions = self._counter(
+            "witness_contradictions_total", "Times a witness held a newer or another tree of this log. Must stay 0."
+        )
+        self.timestamps = self._counter("timestamps_total", "Timestamps asked for, by outcome.", "outcome", most=4)
+        self.testimony_age = self._gauge(
+            "testimony_age_seconds",
+            "How old the newest testimony is: a quorum of witnesses, or a timestamp.",
+            "source",
+            most=2,
+        )
+        self.testimony_stale = self._gauge(
+            "testimony_stale", "1 while intake is closed because the newest testimony is too old."
+        )
 
     def _declare_delivery(self) -> None:
         """What targets are told and when they confirm it."""

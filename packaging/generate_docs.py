@@ -25,7 +25,13 @@ from hub.settings import (
     PartySettings,
     ProfileSettings,
     PublishSettings,
+    QuorumSettings,
     RouteSettings,
+    TestimonySettings,
+    TimestampSettings,
+    WatchedSettings,
+    WitnessingSettings,
+    WitnessSettings,
 )
 from ledger.events import EVENT_TYPES, Event, FactRecorded
 from monitoring import metrics
@@ -50,6 +56,12 @@ _TABLES: Final[tuple[tuple[str, type[BaseModel]], ...]] = (
     ("[hub]", HubSettings),
     ("[ledger]", LedgerSettings),
     ("[publish]", PublishSettings),
+    ("[[witness]]", WitnessSettings),
+    ("[quorum]", QuorumSettings),
+    ("[timestamp]", TimestampSettings),
+    ("[testimony]", TestimonySettings),
+    ("[witnessing]", WitnessingSettings),
+    ("[[watched]]", WatchedSettings),
     ("[delivery]", DeliverySettings),
     ("[log]", LogSettings),
     ("[[party]]", PartySettings),

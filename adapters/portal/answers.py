@@ -33,6 +33,7 @@ CODE_OF: Final = {
     "hub.quota": BUSY,
     "hub.overloaded": BUSY,
     "hub.draining": BUSY,
+    "testimony.stale": BUSY,
 }
 """mapi's code for a code of ours; every other refusal is *invalid*."""
 

@@ -78,6 +78,7 @@ async def _ask_alone(settings: Settings, directory: str, command: str, values: M
     try:
         return await hub.admin.run(_LOCAL, command, values)
     finally:
+        await hub.outside.close()
         await hub.ledger.durable(hub.ledger.placed)
         hub.ledger.close()
         hub.views.close()

@@ -20,6 +20,7 @@ from hub.api.log import LogPages
 from hub.api.messages import Messages
 from hub.api.sight import Sight
 from hub.api.stream import Streams
+from hub.api.witnessing import WitnessPages
 from hub.feed import Feed
 from hub.views.views import Views
 from ledger.port import Ledger
@@ -63,6 +64,7 @@ def build_app(  # noqa: PLR0913  # the pieces of a hub come in by name
     doors: Doors,
     limits: Mapping[str, int],
     log: LogPages,
+    witnessing: WitnessPages,
     barred: Collection[str] = (),
 ) -> web.Application:
     """The application of the user port. ``barred`` parties may not enter."""
@@ -86,6 +88,7 @@ def build_app(  # noqa: PLR0913  # the pieces of a hub come in by name
             web.get("/v1/stream", streams.stream),
             web.get("/v1/parties", pages.parties),
             *log.routes(),
+            *witnessing.routes(),
             web.post("/v1/admin/{command}", _admin(admin)),
             web.get("/openapi.yaml", _document("openapi.yaml")),
             web.get("/asyncapi.yaml", _document("asyncapi.yaml")),

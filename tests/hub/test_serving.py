@@ -79,7 +79,7 @@ async def test_the_keys_of_the_log_are_published(tmp_path: Path) -> None:
     serving = Serving(made(tmp_path))
     await serving.start()
     keys = [one.event.vkey for one in serving.hub.ledger.read(0, 10) if isinstance(one.event, KeyAdded)]
-    assert (tmp_path / "trust.txt").read_text("ascii") == "".join(f"log {key}\n" for key in keys)
+    assert (tmp_path / "trust.txt").read_text("ascii") == "".join(f"log {key}\n" for key in keys) + "quorum none\n"
     serving.request_stop()
     await serving.run()
 
