@@ -83,4 +83,4 @@ format: $(STAMP)
 	@$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf build dist .lienthong .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf build dist .lienthong .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
