@@ -44,6 +44,10 @@ CODES: Final[dict[str, Text]] = {
         "Mã gói tin này đã được dùng cho nội dung khác; cả hai đều được lưu.",
         "This message id was used for other content; both are kept.",
     ),
+    "intake.erased": Text(
+        "Gói tin có mã này đã được tiếp nhận và nội dung đã bị xoá; nội dung mới phải mang mã mới.",
+        "A message with this id was accepted and its content erased since; send new content under a new id.",
+    ),
     "intake.agency_forbidden": Text(
         "Mã đơn vị {agency} không thuộc quyền của tài khoản.", "Agency {agency} is outside these credentials."
     ),

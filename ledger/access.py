@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from contracts.errors import IntegrityViolation
 from ledger.chain import Chain
+from ledger.erasure import Erasure
 from ledger.overlay import Overlay
 from ledger.place import Placer
 from ledger.port import Entry, FoundMessage, Proof
@@ -22,6 +23,8 @@ class Readable:
         self._placer = placer
         self._overlay = Overlay(chain.store, vault)
         self._reader = Reader(chain, vault, placer, self._overlay)
+        self.erasure = Erasure(chain, vault, self._reader, self._overlay)
+        """What destroys the keys of erased content."""
         self._stopped: IntegrityViolation | None = None
 
     # ── state ───────────────────────────────────────────────────────────────────────────────────
@@ -63,7 +66,7 @@ class Readable:
     def find_message(self, party: str, source_id: str, content: bytes) -> FoundMessage | None:
         """See ``Ledger.find_message``."""
         self._check()
-        return self._overlay.find_message(party, source_id, content)
+        return self._overlay.find_message(party, source_id, content, self._reader.whole_opening)
 
     def find_stream(self, code_key: str) -> bytes | None:
         """See ``Ledger.find_stream``."""

@@ -10,7 +10,6 @@ from typing import Any, Final, Protocol
 
 import apsw
 
-from contracts.errors import IntegrityViolation
 from ledger.stores import connect
 
 SLOT_BITS: Final = 6
@@ -35,6 +34,14 @@ class KeyStore(Protocol):
 
     def replace(self, block: int, wrapped: bytes) -> None:
         """Overwrite a block, so that its older bytes are gone from the file and the write-ahead log."""
+        ...
+
+    def replace_all(self, rows: Sequence[tuple[int, bytes]]) -> None:
+        """As ``replace``, for several blocks in one go."""
+        ...
+
+    def scrub(self) -> None:
+        """Leave nothing of overwritten blocks beside the table: what a crash kept ``replace`` from doing."""
         ...
 
     def newest(self) -> int:
@@ -79,13 +86,19 @@ class SqliteKeys:
 
     def replace(self, block: int, wrapped: bytes) -> None:
         """See ``KeyStore.replace``."""
+        self.replace_all([(block, wrapped)])
+
+    def replace_all(self, rows: Sequence[tuple[int, bytes]]) -> None:
+        """See ``KeyStore.replace_all``."""
         run = self._connection.cursor()
         run.execute("BEGIN IMMEDIATE")
-        run.execute("UPDATE blocks SET wrapped = ? WHERE id = ?", (wrapped, block))
+        run.executemany("UPDATE blocks SET wrapped = ? WHERE id = ?", [(wrapped, block) for block, wrapped in rows])
         run.execute("COMMIT")
-        busy: Any = run.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        if busy is None or busy[0]:
-            raise IntegrityViolation("ledger.unavailable", "a destroyed key still lies in the write-ahead log")
+        self.scrub()
+
+    def scrub(self) -> None:
+        """See ``KeyStore.scrub``."""
+        connect.scrub(self._connection)
 
     def newest(self) -> int:
         """See ``KeyStore.newest``."""
@@ -135,6 +148,13 @@ class MemoryKeys:
     def replace(self, block: int, wrapped: bytes) -> None:
         """See ``KeyStore.replace``."""
         self._blocks[block] = wrapped
+
+    def replace_all(self, rows: Sequence[tuple[int, bytes]]) -> None:
+        """See ``KeyStore.replace_all``."""
+        self._blocks.update(rows)
+
+    def scrub(self) -> None:
+        """See ``KeyStore.scrub``: there is nothing beside the table."""
 
     def newest(self) -> int:
         """See ``KeyStore.newest``."""

@@ -4,11 +4,14 @@ Everything that is placed is seen at once by whoever decides next; when its tran
 come from the store and the overlay forgets.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from hashlib import blake2b
 from typing import Final
 
 import msgspec
 
+from contracts.errors import MessageRefused
+from ledger.parts import Opening
 from ledger.port import Entry, FoundMessage
 from ledger.stores.store import Batch, Store
 from ledger.unit import Standing, Unit
@@ -16,6 +19,7 @@ from ledger.vault import Vault
 
 _BLINDED: Final = 16_384
 _ID_BYTES: Final = 16
+_DIGEST_BYTES: Final = 32
 _STANDINGS_KEPT: Final = 16_384
 """Dossiers whose standings stay in memory: they are asked for once or twice for every message and every delivery."""
 _SERIAL: Final = 5
@@ -37,16 +41,17 @@ class Overlay:
         self._families: dict[str, bytes] = {}
         self._codes: dict[bytes, tuple[int, bytes]] = {}
         self._expected: dict[bytes, bytes | None] = {}
-        self._messages: dict[bytes, tuple[int, bytes]] = {}
+        self._messages: dict[bytes, tuple[int, bytes, bytes]] = {}
         self._seen: dict[bytes, list[tuple[int, int, bytes]]] = {}
         self._standings: dict[bytes, dict[str, tuple[int, Standing]]] = {}
         self._answered: dict[bytes, dict[str, Standing]] = {}
         self._entries: dict[bytes, list[Entry]] = {}
+        self._erased: dict[bytes, None] = {}
 
     # ── placing ─────────────────────────────────────────────────────────────────────────────────
 
-    def place(self, unit: Unit, entries: list[Entry], eid: bytes, batch: Batch) -> None:
-        """Add what a placed unit lets others know."""
+    def place(self, unit: Unit, entries: list[Entry], eid: bytes, batch: Batch, opening: Opening | None) -> None:
+        """Add what a placed unit lets others know; ``opening`` is that of its parts."""
         first = entries[0].position
         for entry in entries:
             pending = self._entries.get(entry.stream)
@@ -57,9 +62,10 @@ class Overlay:
             if entry.rev == 0:
                 self._keep_standings(entry.stream, {})
         if eid:
-            content = self._vault.hide(b"content", unit.content, _ID_BYTES)
+            salts = b"" if opening is None else opening.secret()
+            content = self._content(unit.content, salts)
             key = eid[:_ID_BYTES]
-            self._messages[key] = (first, content)
+            self._messages[key] = (first, content, salts)
             batch.message_ids.append((key, first, content))
         self._expected = {}
         for code, stream in unit.codes:
@@ -134,13 +140,30 @@ class Overlay:
 
     # ── looking up ──────────────────────────────────────────────────────────────────────────────
 
-    def find_message(self, party: str, source_id: str, content: bytes) -> FoundMessage | None:
-        """See ``Ledger.find_message``."""
+    def find_message(
+        self, party: str, source_id: str, content: bytes, opening: Callable[[int], Opening | None]
+    ) -> FoundMessage | None:
+        """See ``Ledger.find_message``; ``opening`` gives that of a stored message, None once a part was erased."""
         key = self._vault.blind(b"eid", party.encode(), source_id.encode())[:_ID_BYTES]
-        found = self._messages.get(key) or self._store.message_id(key)
+        placed = self._messages.get(key)
+        if placed is not None:
+            return FoundMessage(placed[0], placed[1] == self._content(content, placed[2]))
+        found = self._store.message_id(key)
         if found is None:
             return None
-        return FoundMessage(found[0], found[1] == self._vault.hide(b"content", content, _ID_BYTES))
+        salts = opening(found[0])
+        if salts is None:
+            raise MessageRefused("intake.erased")
+        return FoundMessage(found[0], found[1] == self._content(content, salts.secret()))
+
+    def _content(self, content: bytes, salts: bytes) -> bytes:
+        """What is kept to know the content of a message again.
+
+        It dies with the first part of the message that is erased: who knew all other parts could try every citizen
+        number against it.
+        """
+        digest = blake2b(content, digest_size=_DIGEST_BYTES, person=b"content").digest()
+        return self._vault.hide(b"content", digest + salts, _ID_BYTES)
 
     def expect(self, code_keys: Iterable[str]) -> None:
         """See ``Ledger.expect``."""
@@ -149,7 +172,10 @@ class Overlay:
 
     def find_stream(self, code_key: str) -> bytes | None:
         """See ``Ledger.find_stream``."""
-        blinded = self._blind(code_key)
+        found = self._linked(self._blind(code_key))
+        return None if found in self._erased else found
+
+    def _linked(self, blinded: bytes) -> bytes | None:
         placed = self._codes.get(blinded)
         if placed is not None:
             return placed[1]
@@ -204,3 +230,18 @@ class Overlay:
     def pending(self, stream: bytes) -> list[Entry]:
         """Placed events of a stream that are not durable yet, in order."""
         return self._entries.get(stream, [])
+
+    # ── erasing ─────────────────────────────────────────────────────────────────────────────────
+
+    def is_erased(self, stream: bytes) -> bool:
+        """Whether a dossier was erased: no code leads to it any more."""
+        return stream in self._erased
+
+    def erase(self, streams: Iterable[bytes]) -> None:
+        """Dossiers were erased: they are found no more, and nothing of any dossier's code stays in memory."""
+        for stream in streams:
+            self._erased[stream] = None
+            self._answered.pop(stream, None)
+        self._blinded.clear()
+        self._families.clear()
+        self._expected = {}

@@ -18,7 +18,8 @@ from ledger.vault import SALT_BYTES, DataKey, Vault, glue_salt
 
 GLUE: Final = 0
 DOSSIER: Final = 1
-_ROLES: Final[dict[str, int]] = {"glue": GLUE, "dossier": DOSSIER, "secret": 2, "attachment": 3, "refused": 4}
+REFUSED: Final = 4
+_ROLES: Final[dict[str, int]] = {"glue": GLUE, "dossier": DOSSIER, "secret": 2, "attachment": 3, "refused": REFUSED}
 _LETTERS: Final = "gdsar"
 _ENCODE: Final = msgspec.msgpack.Encoder().encode
 _GLUE_ROLE: Final = b"glue"
@@ -56,6 +57,10 @@ class Opening(msgspec.Struct, frozen=True, gc=False):
     salts: list[bytes | None]
     """Per part; None for glue, whose salts come from ``seed``, and for what was erased."""
     seed: bytes
+
+    def secret(self) -> bytes:
+        """All salts and the seed: nobody can make this again once a part was erased."""
+        return b"".join([salt for salt in self.salts if salt is not None]) + self.seed
 
     def text(self) -> dict[str, str]:
         """``layout``: role letter and length of every part; ``glue``: the seed; part number: salt. All hex."""
@@ -132,10 +137,15 @@ class OpenPart(msgspec.Struct, frozen=True, gc=False):
 
 def read_layout(row: MessageRow) -> Layout:
     """How the parts of a stored message lie."""
+    return layout_of(row.position, row.layout)
+
+
+def layout_of(position: int, stored: bytes) -> Layout:
+    """How the parts of the message at a position lie, from what is stored of that."""
     try:
-        return _LAYOUT.decode(row.layout)
+        return _LAYOUT.decode(stored)
     except msgspec.DecodeError as error:
-        raise IntegrityViolation("ledger.corrupt", f"the layout of message {row.position} can not be read") from error
+        raise IntegrityViolation("ledger.corrupt", f"the layout of message {position} can not be read") from error
 
 
 def open_parts(

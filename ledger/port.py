@@ -91,7 +91,12 @@ class Ledger(Protocol):
         ...
 
     def find_message(self, party: str, source_id: str, content: bytes) -> FoundMessage | None:
-        """Whether this party used this message id before (placed or durable), for ever."""
+        """Whether this party used this message id before (placed or durable), for ever.
+
+        Raises:
+            MessageRefused: ``intake.erased`` when a part of that message was erased: nobody can say any more whether
+                this is the same content.
+        """
         ...
 
     def find_stream(self, code_key: str) -> bytes | None:

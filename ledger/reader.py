@@ -169,6 +169,13 @@ class Reader:
                 erased += part.content is None
         return opened, erased
 
+    def recorded_at(self, position: int) -> int:
+        """When a durable position was recorded, microseconds UTC; no later position was recorded earlier."""
+        entry = self._store.leaf(position)
+        if entry is None:
+            raise KeyError(position)
+        return leaf.recorded_us(entry)
+
     def prove(self, position: int) -> Proof:
         """The receipt's proof of a durable position, the same for ever; the opening loses what was erased."""
         if not 0 < position <= self._chain.committed:
@@ -182,6 +189,18 @@ class Reader:
             proof=proof.write(position - 1, path, note),
             opening=self._opening(position),
         )
+
+    def whole_opening(self, position: int) -> Opening | None:
+        """The opening of the message at a position, None once a part of it was erased."""
+        recent = self._openings.get(position)
+        if recent is not None:
+            return recent
+        try:
+            row, stream, rev = self._message(position)
+        except KeyError:
+            return Opening([], [], b"")  # a message without a body has no parts
+        parts, seed = open_parts(self._placer, self._vault, row, stream, rev)
+        return None if any(part.content is None for part in parts) else opening_of(parts, seed)
 
     def _opening(self, position: int) -> dict[str, str]:
         recent = self._openings.get(position)

@@ -9,7 +9,7 @@ Keys are made ahead in pools and committed before use, so that a commit of the l
 
 import zlib
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b, sha256
 from hmac import digest as hmac_digest
 from typing import Final
@@ -150,13 +150,28 @@ class Vault:
 
     def destroy(self, key_id: int) -> None:
         """Make everything under this key unreadable for ever; returns when that would survive a power cut."""
-        self._cache.pop(key_id, None)
+        self.destroy_all((key_id,))
+
+    def destroy_all(self, key_ids: Iterable[int]) -> int:
+        """As ``destroy``, for many keys in one go; how many of them still existed."""
+        blocks: dict[int, bytes] = {}
+        destroyed = 0
+        for key_id in key_ids:
+            self._cache.pop(key_id, None)
+            block = key_id >> SLOT_BITS
+            keys = blocks.get(block) or self._block(key_id)
+            if self._slot(keys, key_id) != _ERASED:
+                at = (key_id & SLOTS - 1) * KEY_BYTES
+                blocks[block] = keys[:at] + _ERASED + keys[at + KEY_BYTES :]
+                destroyed += 1
         self._warm.clear()
-        keys = self._block(key_id)
-        at = (key_id & SLOTS - 1) * KEY_BYTES
-        block = key_id >> SLOT_BITS
-        emptied = keys[:at] + _ERASED + keys[at + KEY_BYTES :]
-        self._store.replace(block, self._wrap(emptied, _block_name(block)))
+        if blocks:
+            self._store.replace_all([(block, self._wrap(keys, _block_name(block))) for block, keys in blocks.items()])
+        return destroyed
+
+    def scrub(self) -> None:
+        """Make sure that no destroyed key lies beside the table of keys, after a crash on the way."""
+        self._store.scrub()
 
     def check(self, used: Iterator[Sequence[int]]) -> None:
         """Refuse (``vault.key_missing``) when a block of keys that the log names is not here."""

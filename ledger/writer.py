@@ -121,7 +121,7 @@ class Writer(Readable):
         placing = self._placer.place(unit)
         gathering = self._gathering()
         self._placer.adopt(placing, gathering.batch)
-        self._overlay.place(unit, placing.entries, placing.eid, gathering.batch)
+        self._overlay.place(unit, placing.entries, placing.eid, gathering.batch, placing.opening)
         if placing.opening is not None:
             self._reader.remember_opening(placing.placed.positions[0], placing.opening)
         weight = len(placing.entries) * _EVENT_BYTES + (len(placing.message[3]) if placing.message else 0)
@@ -332,6 +332,8 @@ def open_ledger(  # noqa: PLR0913  # one door, every choice by name
         )
         if empty:
             _add_key(writer, clock)
+        else:
+            writer.erasure.finish()
         if milestone is not None:
             milestone.reach(writer.checkpoint())
     except BaseException:

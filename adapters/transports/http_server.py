@@ -43,6 +43,7 @@ STATUS_BY_CODE: Final[dict[str, int]] = {
     "intake.type_unknown": 400,
     "intake.idempotency_key_missing": 400,
     "intake.conflict": 409,
+    "intake.erased": 410,
     "intake.agency_forbidden": 403,
     "intake.party_disabled": 403,
     "query.invalid": 400,

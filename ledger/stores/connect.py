@@ -89,6 +89,18 @@ def _open_writer(path: str, vfs: str, schema: tuple[str, ...], application_id: i
     return connection
 
 
+def scrub(connection: apsw.Connection) -> None:
+    """Empty the write-ahead log, so that nothing overwritten in the tables stays readable in it.
+
+    Raises:
+        IntegrityViolation: ``ledger.unavailable`` when a reader holds an old state open; ask again later.
+    """
+    row: Any = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    # (busy, frames in the log, frames moved); -1 frames: a database in memory has no such log
+    if row is None or row[0] or row[1] > 0:
+        raise IntegrityViolation("ledger.unavailable", "a reader keeps the write-ahead log from being emptied")
+
+
 def open_reader(path: str) -> apsw.Connection:
     """A read-only connection beside a running hub: it never writes, never checkpoints."""
     connection = apsw.Connection(f"file:{quote(path)}?mode=ro", flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)

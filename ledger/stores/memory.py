@@ -179,6 +179,21 @@ class MemoryStore:
         """See ``Store.message``."""
         return self._messages.get(position)
 
+    def layouts(self, after: int, limit: int) -> list[tuple[int, bytes]]:
+        """See ``Store.layouts``."""
+        return [(at, row.layout) for at, row in sorted(self._messages.items()) if at > after][:limit]
+
+    def unlink(self, stream: bytes, after: bytes, limit: int) -> bytes:
+        """See ``Store.unlink``."""
+        keys = [code for code in sorted(self._codes) if code > after][:limit]
+        for code in keys:
+            if self._codes[code] == stream:
+                del self._codes[code]
+        return keys[-1] if keys else b""
+
+    def scrub(self) -> None:
+        """See ``Store.scrub``: there is nothing beside the tables."""
+
     def message_id(self, blinded: bytes) -> tuple[int, bytes] | None:
         """See ``Store.message_id``."""
         return self._message_ids.get(blinded)

@@ -233,6 +233,18 @@ class PostgresStore(PostgresReading):
         text, values = (_SALTED_EVENTS, columns) if salted else (_PLAIN_EVENTS, columns[:-1])
         self._session.execute(text.encode(), values)
 
+    def unlink(self, stream: bytes, after: bytes, limit: int) -> bytes:
+        """See ``Store.unlink``."""
+        rows = self.rows("SELECT code, stream FROM codes WHERE code > %b ORDER BY code LIMIT %b", (after, limit))
+        gone = [row[0] for row in rows if row[1] == stream]
+        if gone:
+            self._session.execute(b"DELETE FROM codes WHERE code = ANY (%b::bytea[]) AND stream = %b", (gone, stream))
+        return rows[-1][0] if rows else b""
+
+    def scrub(self) -> None:
+        """See ``Store.scrub``. The log's own rows stay; the server's write-ahead log is recycled by its own rules."""
+        self._session.execute(b"VACUUM (FULL) codes")
+
     def written_leaves(self, after: int) -> list[bytes]:
         """See ``Store.written_leaves``: what the open transaction read back."""
         return self._written[max(0, after - self._base) :]

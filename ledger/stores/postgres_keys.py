@@ -102,7 +102,16 @@ class PostgresKeys:
 
     def replace(self, block: int, wrapped: bytes) -> None:
         """See ``KeyStore.replace``. Takes as long as writing all keys anew: milliseconds for each thousand blocks."""
-        self._ask("UPDATE blocks SET wrapped = %b WHERE id = %b", (wrapped, block))
+        self.replace_all([(block, wrapped)])
+
+    def replace_all(self, rows: Sequence[tuple[int, bytes]]) -> None:
+        """See ``KeyStore.replace_all``."""
+        for block, wrapped in rows:
+            self._ask("UPDATE blocks SET wrapped = %b WHERE id = %b", (wrapped, block))
+        self.scrub()
+
+    def scrub(self) -> None:
+        """See ``KeyStore.scrub``."""
         self._ask("VACUUM (FULL) blocks")
         for _ in range(2):  # a checkpoint frees the files before the one in which the last checkpoint lies
             self._ask("SELECT pg_switch_wal()")

@@ -113,6 +113,12 @@ class PostgresReading:
         row = self._row("SELECT position, layout, commitments, sealed FROM messages WHERE position = %b", (position,))
         return None if row is None else MessageRow(*row)
 
+    def layouts(self, after: int, limit: int) -> list[tuple[int, bytes]]:
+        """See ``Store.layouts``."""
+        return self.rows(
+            "SELECT position, layout FROM messages WHERE position > %b ORDER BY position LIMIT %b", (after, limit)
+        )
+
     def message_id(self, blinded: bytes) -> tuple[int, bytes] | None:
         """See ``Store.message_id``."""
         row: tuple[int, bytes] | None = self._row("SELECT position, content FROM message_ids WHERE id = %b", (blinded,))

@@ -231,12 +231,13 @@ class SqliteStore:
         rows = self._rows("SELECT code, stream FROM codes WHERE code > ? ORDER BY code LIMIT ?", (after, limit))
         gone = [(row[0],) for row in rows if row[1] == stream]
         if gone:
+            before = int(self._row("PRAGMA secure_delete")[0])
             connect.pragma(self._connection, "secure_delete", "ON", 1)
             try:
                 with self._connection:
                     self._run.executemany("DELETE FROM codes WHERE code = ?", gone)
             finally:
-                connect.pragma(self._connection, "secure_delete", "OFF", 0)
+                connect.pragma(self._connection, "secure_delete", ("OFF", "ON", "FAST")[before], before)
         return rows[-1][0] if rows else b""
 
     def scrub(self) -> None:

@@ -202,6 +202,21 @@ class Store(Protocol):
         """The parts of the message at a position."""
         ...
 
+    def layouts(self, after: int, limit: int) -> list[tuple[int, bytes]]:
+        """(position, layout) of messages beyond a position, in order, without their sealed bytes."""
+        ...
+
+    def unlink(self, stream: bytes, after: bytes, limit: int) -> bytes:
+        """Remove what leads to a stream among the next ``limit`` lookup keys; the last one looked at, b"" at the end.
+
+        Their bytes MUST be overwritten, and gone once ``scrub`` returned.
+        """
+        ...
+
+    def scrub(self) -> None:
+        """Leave nothing of removed rows beside the tables; ``ledger.unavailable`` where somebody still reads them."""
+        ...
+
     def message_id(self, blinded: bytes) -> tuple[int, bytes] | None:
         """(position, blinded content) of a message id."""
         ...
