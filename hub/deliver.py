@@ -10,7 +10,8 @@ abandoned exchange is one whose outcome we never learned, and is treated so at t
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
 
 import msgspec
 
@@ -103,6 +104,24 @@ class Delivery:
         """Settle that nobody will see to a parked dossier at one target; 0 when it is not parked there, else where."""
         lane = self._lanes.get(target)
         return 0 if lane is None else await lane.dismiss(stream, by=by, note=note)
+
+    @asynccontextmanager
+    async def standing_still(self, streams: Collection[bytes]) -> AsyncIterator[Mapping[str, Sequence[bytes]]]:
+        """Send nothing for the block, and nothing that was made ready for these dossiers after it.
+
+        Waits until the exchanges in flight have their outcome on the log: as long as a target takes to answer or to be
+        given up. Yields, by target, the dossiers that something was open for.
+        """
+        lanes = list(self._lanes.values())
+        for lane in lanes:
+            lane.hold()
+        try:
+            for lane in lanes:
+                await lane.rest()
+            yield {lane.target.party: lane.withdraw(streams) for lane in lanes}
+        finally:
+            for lane in lanes:
+                lane.release()
 
     def under_way(self, target: str, stream: bytes) -> Due | None:
         """What was sent to a target for a dossier and has no known outcome: its equal assertion is an echo.

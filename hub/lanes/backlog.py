@@ -65,6 +65,10 @@ class Backlog:
         if again is not None:
             self._wait(stream, again)
 
+    def is_open(self, stream: bytes) -> bool:
+        """Whether a change of this dossier waits or is under way."""
+        return stream in self._waiting or stream in self._taken
+
     def oldest(self) -> Mark | None:
         """The open change with the lowest position."""
         order = self._order

@@ -5,8 +5,8 @@ that are ready, the batches that wait for a moment, the works to be asked about,
 """
 
 from collections import deque
-from collections.abc import Iterable
-from heapq import heappop, heappush
+from collections.abc import Collection, Iterable
+from heapq import heapify, heappop, heappush
 
 from hub.lanes.backlog import Backlog, Mark
 from hub.lanes.work import Batch, Work
@@ -83,6 +83,23 @@ class Docket:
         """When the next postponed batch is ready."""
         return self._later[0][0] if self._later else None
 
+    def withdraw(self, streams: Collection[bytes]) -> list[bytes]:
+        """Drop the works of these dossiers, none of which may be in a worker's hands; those there were, in order."""
+        gone = [stream for stream in self._works if stream in streams]
+        if not gone:
+            return []
+        kept = [work for work in self._asks if work.stream not in streams]
+        self._asks = deque(kept)
+        for name, bin_ in self._bins.items():
+            self._bins[name] = deque([work for work in bin_ if work.stream not in streams])
+        self._ready = deque([left for batch in self._ready if (left := _without(batch, streams)) is not None])
+        later = [(moment, serial, _without(batch, streams)) for moment, serial, batch in self._later]
+        self._later = [(moment, serial, batch) for moment, serial, batch in later if batch is not None]
+        heapify(self._later)
+        for stream in gone:
+            self.settle(stream)
+        return gone
+
     @property
     def has_ready(self) -> bool:
         """Whether a batch is ready as it is."""
@@ -109,3 +126,11 @@ class Docket:
             room -= len(chosen[0].segment.renderings)
             works.append(chosen.popleft())
         return Batch(works)
+
+
+def _without(batch: Batch, streams: Collection[bytes]) -> Batch | None:
+    """A batch without the works of some dossiers; None when nothing is left of it."""
+    if all(work.stream not in streams for work in batch.works):
+        return batch
+    left = [work for work in batch.works if work.stream not in streams]
+    return Batch(left) if left else None

@@ -10,6 +10,7 @@ marked as doubtful. Not here: what is due (``hub.route``), how it is written and
 """
 
 import asyncio
+from collections.abc import Collection
 from typing import Final
 
 from contracts.delivery import Outcome
@@ -80,6 +81,9 @@ class Lane:
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
         self._stopping = False
+        self._brakes = 0
+        self._at_work = 0
+        self._rest = asyncio.Event()
         self._follower: asyncio.Task[None] | None = None
 
     # ── what others may know ─────────────────────────────────────────────────────────────────────
@@ -150,6 +154,31 @@ class Lane:
         """Settle that nobody will see to a parked dossier; 0 when it is not parked here, else the position."""
         standing = self._plan.standing(stream, self.target)
         return await self._scribe.dismissed(standing, by=by, note=note) if standing.parked else 0
+
+    # ── standing still ───────────────────────────────────────────────────────────────────────────
+
+    def hold(self) -> None:
+        """Take nothing up until ``release``."""
+        self._brakes += 1
+        self._wake.set()
+
+    async def rest(self) -> None:
+        """Wait until no exchange is under way and every outcome is placed."""
+        while self._at_work:
+            self._rest.clear()
+            await self._rest.wait()
+
+    def withdraw(self, streams: Collection[bytes]) -> list[bytes]:
+        """Drop what was made ready for these dossiers, while the lane stands still; those something was open for."""
+        waiting = self._docket.backlog
+        found = dict.fromkeys(self._docket.withdraw(streams))
+        found.update(dict.fromkeys([stream for stream in streams if waiting.is_open(stream)]))
+        return list(found)
+
+    def release(self) -> None:
+        """Go on."""
+        self._brakes -= 1
+        self._wake.set()
 
     # ── learning what changed ────────────────────────────────────────────────────────────────────
 
@@ -238,27 +267,39 @@ class Lane:
 
     def _held(self) -> bool:
         """Whether nothing may be sent now: a pause, a probe under way, or an outcome that is not placed yet."""
-        return self._scribe.busy or self._circuit.holds()
+        return self._brakes > 0 or self._scribe.busy or self._circuit.holds()
 
     async def _send_on(self, remote: Remote) -> None:
         """One worker: it has one remote, so one request at a time."""
         while not self._stopping:
             self._wake.clear()
-            if not self._docket.asks and not self._held():
-                self._docket.ripen(asyncio.get_running_loop().time())
-                if not self._docket.has_ready:
-                    await self._fill()
-            if self._held():
-                await self._idle()
-            elif self._docket.asks:
-                await self._verdicts.ask(remote, self._docket.take_asks(ASK_SLICE))
-                self._wake.set()
-            elif (batch := self._docket.next_batch()) is not None:
-                await self._attempt(remote, batch)
-            else:
+            self._at_work += 1
+            try:
+                worked = await self._work(remote)
+            finally:
+                self._at_work -= 1
+                self._rest.set()
+            if not worked:
                 await self._idle()
             if self.pending <= self._limits.high_water:
                 self._room.set()
+
+    async def _work(self, remote: Remote) -> bool:
+        """Do what is next; False when there is nothing to do now."""
+        if not self._docket.asks and not self._held():
+            self._docket.ripen(asyncio.get_running_loop().time())
+            if not self._docket.has_ready:
+                await self._fill()
+        if self._held():
+            return False
+        if self._docket.asks:
+            await self._verdicts.ask(remote, self._docket.take_asks(ASK_SLICE))
+            self._wake.set()
+        elif (batch := self._docket.next_batch()) is not None:
+            await self._attempt(remote, batch)
+        else:
+            return False
+        return True
 
     async def _idle(self) -> None:
         """Wait for a change or the end of a pause; then let a little gather, so that a burst is one batch."""
@@ -266,6 +307,8 @@ class Lane:
         pause_ends = self._circuit.resume_at
         ripe = self._docket.next_ripe()
         moment = pause_ends if pause_ends > now else ripe if ripe is not None else now + WAIT_S
+        if self._brakes:
+            moment = now + WAIT_S
         try:
             async with asyncio.timeout_at(moment):
                 await self._wake.wait()
