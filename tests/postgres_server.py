@@ -99,8 +99,17 @@ class PostgresServer:
                 stderr=log,
                 start_new_session=True,
             )
+        self.wait()
+
+    @property
+    def running(self) -> bool:
+        """Whether the postmaster lives."""
+        return self._process is not None and self._process.poll() is None
+
+    def wait(self) -> None:
+        """Wait until it takes connections."""
         for _ in range(600):
-            assert self._process.poll() is None, (self._folder / "log").read_text("utf-8", "replace")
+            assert self.running, (self._folder / "log").read_text("utf-8", "replace")
             try:
                 psycopg.connect(self.dsn("postgres")).close()
             except psycopg.OperationalError:

@@ -64,6 +64,10 @@ class HubProcess:
         self._running.send_signal(signal.SIGTERM)
         return await self._running.wait()
 
+    async def ended(self) -> int:
+        """Wait until it ends by itself; its exit code."""
+        return await self._running.wait()
+
     async def end(self) -> None:
         """Leave no process behind."""
         if self._process is not None and self._process.returncode is None:

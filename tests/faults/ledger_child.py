@@ -16,8 +16,11 @@ async def _send(ledger: Writer, unit: Unit, placed: Placed, name: str) -> None:
     sys.stdout.flush()
 
 
-async def main(folder: Path, life: int) -> None:
+async def main(folder: Path, life: int, dsn: str = "", keys_dsn: str = "") -> None:
     ledger = open_ledger(
+        store="postgres" if dsn else "sqlite",
+        dsn=dsn,
+        keys_dsn=keys_dsn,
         files=DiskFiles(folder),
         directory=str(folder),
         origin=made.ORIGIN,
@@ -36,4 +39,4 @@ async def main(folder: Path, life: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), int(sys.argv[2])))
+    asyncio.run(main(Path(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:]))
