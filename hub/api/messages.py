@@ -17,6 +17,17 @@ from hub.api.guard import caller
 from ledger.port import Ledger
 
 _ENCODER: Final = msgspec.json.Encoder()
+
+
+class _Place(msgspec.Struct, frozen=True, gc=False):
+    """Where a leaf stands in the stream of its party."""
+
+    sid: str
+    rev: int
+    prev: str
+
+
+_PLACES: Final = msgspec.json.Decoder(_Place)
 _MAX_KEY: Final = 255
 
 
@@ -76,9 +87,19 @@ class Messages:
             "warnings": [_note(note) for note in admitted.warnings],
             "checkpoint": proof.checkpoint,
             "proof": proof.proof,
+            "source": _source(proof.leaf),
             "leaf": b64encode(proof.leaf).decode("ascii"),
             "opening": proof.opening,
         }
+
+
+def _source(leaf: bytes) -> dict[str, Any]:
+    """The party's own sequence: its stream, the number of this message in it, and the leaf hash of the one before.
+
+    Two receipts with consecutive numbers leave no room for a message between them.
+    """
+    place = _PLACES.decode(leaf)
+    return {"stream": place.sid, "rev": place.rev, "prev": place.prev}
 
 
 def _idempotency_key(request: web.Request) -> str:

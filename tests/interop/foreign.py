@@ -4,6 +4,7 @@ What is not installed on this machine, or can not be fetched, makes a test be sk
 fails, so that no agreement is ever only believed.
 """
 
+import fcntl
 import json
 import os
 import shutil
@@ -111,7 +112,10 @@ _PREPARE: Final = {"go": _go, "javascript": _javascript, "python": _python, "ope
 def command(name: str) -> list[str]:
     """How to start an implementation; skips or fails the test where it can not be had."""
     try:
-        return _PREPARE[name]()
+        CACHE.mkdir(parents=True, exist_ok=True)
+        with (CACHE / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # several test processes share the folder
+            return _PREPARE[name]()
     except (NotReady, subprocess.TimeoutExpired) as error:
         _missing(f"{name}: {error}")
 
