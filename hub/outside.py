@@ -15,7 +15,7 @@ from contracts.ports import Admit, Clock, Entropy, Fetch, Files, Principal
 from hub.jobs.timestamps import TimestampJob, judge_timestamp
 from hub.jobs.witness import FINDING_FILE, WitnessJob
 from hub.settings import Settings
-from hub.testimony import Testimony, VouchedAdmit
+from hub.testimony import Freshness, VouchedAdmit
 from ledger.anchors import Anchors, Kind, judge_cosignature
 from ledger.cosignature import parse_witness_key
 from ledger.note import VerifierKey, parse_vkey
@@ -84,7 +84,7 @@ class Outside:
             kinds.append("witness")
         if settings.timestamp.url:
             kinds.append("timestamp")
-        self.testimony: Final = Testimony(clock, ledger, kinds=tuple(kinds), max_age_s=settings.testimony.max_age_s)
+        self.testimony: Final = Freshness(clock, ledger, kinds=tuple(kinds), max_age_s=settings.testimony.max_age_s)
         self.witnesses: Final = self._witness_job() if settings.witness else None
         self.timestamps: Final = self._timestamp_job(entropy) if settings.timestamp.url else None
         self.witnessing: Final = _witnessing(settings, files, clock, entropy)

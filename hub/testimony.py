@@ -25,7 +25,7 @@ _STREAM: Final = ("governance", "testimony")
 _NEVER: Final = 1 << 62
 
 
-class Testimony:
+class Freshness:
     """How fresh the testimony of one hub is. ``kinds`` are those that are configured."""
 
     def __init__(self, clock: Clock, ledger: Ledger, *, kinds: tuple[Kind, ...], max_age_s: float) -> None:
@@ -100,7 +100,7 @@ class Testimony:
 class VouchedAdmit:
     """The door for messages, closed while testimony is too old. It is before everything else: nothing is kept."""
 
-    def __init__(self, admit: Admit, testimony: Testimony) -> None:
+    def __init__(self, admit: Admit, testimony: Freshness) -> None:
         self._admit = admit
         self._testimony = testimony
 

@@ -15,7 +15,7 @@ from contracts.delivery import Request
 from contracts.errors import HubError, IntegrityViolation, Overloaded, TargetUnavailable
 from contracts.moment import MICROS_PER_SECOND
 from contracts.ports import Clock, Entropy, Fetch
-from hub.testimony import Testimony
+from hub.testimony import Freshness
 from ledger import timestamp
 from ledger.anchors import Anchors, Evidence, Judge, of_timestamp
 from ledger.timestamp import Timestamp
@@ -53,7 +53,7 @@ class TimestampJob:
         fetch: Fetch,
         newest: Callable[[], str],
         anchors: Anchors,
-        testimony: Testimony,
+        testimony: Freshness,
         clock: Clock,
         entropy: Entropy,
         observer: Observer,

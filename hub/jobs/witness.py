@@ -15,7 +15,7 @@ import msgspec
 from contracts.errors import IntegrityViolation, Overloaded
 from contracts.moment import MICROS_PER_SECOND, rfc3339
 from contracts.ports import Clock, Files
-from hub.testimony import Testimony
+from hub.testimony import Freshness
 from ledger.anchors import Anchors, of_cosignature
 from ledger.cosignature import Cosignature, split_note, with_lines
 from ledger.policy import Policy
@@ -71,7 +71,7 @@ class WitnessJob:
         files: Files,
         clock: Clock,
         anchors: Anchors,
-        testimony: Testimony,
+        testimony: Freshness,
         observer: Observer,
         interval_s: float,
         anchor_interval_s: float,
