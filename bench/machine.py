@@ -7,7 +7,6 @@ exceeds ``NOISY_SHARE`` of one core is marked and, within bounds, repeated.
 import os
 import platform
 import sqlite3
-import sysconfig
 import time
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -27,7 +26,10 @@ _PACKAGES: Final = (
 
 def versions() -> dict[str, str]:
     """What the figures depend on, by name."""
-    found = {"python": f"{platform.python_version()} ({_build()})", "sqlite (apsw)": apsw.sqlite_lib_version()}
+    found = {
+        "python": f"{platform.python_version()} ({platform.python_compiler()}, {platform.python_build()[1]})",
+        "sqlite (apsw)": apsw.sqlite_lib_version(),
+    }
     found["sqlite (stdlib)"] = sqlite3.sqlite_version
     for name in _PACKAGES:
         try:
@@ -35,12 +37,6 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             found[name] = "absent"
     return found
-
-
-def _build() -> str:
-    """How the interpreter was made: one that was not is a fifth slower."""
-    options = sysconfig.get_config_var("CONFIG_ARGS") or ""
-    return "profile-guided" if "--enable-optimizations" in options else "built without profile-guided optimisation"
 
 
 def machine() -> dict[str, Any]:
