@@ -54,8 +54,7 @@ class LogTree:
 
     def entries(self, first: int, count: int) -> list[bytes]:
         """See ``TileTree.entries``."""
-        rows = self._chain.store.events(first, count, stop=self._chain.committed)
-        return [row.leaf for row in rows]
+        return [row[4] for row in self._chain.store.leaves(first, min(count, self._chain.committed - first))]
 
     def hashes(self, level: int, first: int, count: int) -> list[bytes]:
         """See ``TileTree.hashes``."""

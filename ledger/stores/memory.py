@@ -175,6 +175,10 @@ class MemoryStore:
         """See ``Store.leaf``."""
         return self._events[position - 1].leaf if 0 < position <= len(self._events) else None
 
+    def leaves(self, after: int, limit: int) -> list[tuple[int, bytes, int, str, bytes]]:
+        """See ``Store.leaves``."""
+        return [(row[0], row[1], row[2], row[3], row[4]) for row in self.events(after, limit)]
+
     def message(self, position: int) -> MessageRow | None:
         """See ``Store.message``."""
         return self._messages.get(position)

@@ -198,6 +198,10 @@ class Store(Protocol):
         """The leaf bytes at a position."""
         ...
 
+    def leaves(self, after: int, limit: int) -> list[tuple[int, bytes, int, str, bytes]]:
+        """(position, stream, version, topic, leaf) by position, without the sealed state."""
+        ...
+
     def message(self, position: int) -> MessageRow | None:
         """The parts of the message at a position."""
         ...
