@@ -137,6 +137,7 @@ CODES: Final[dict[str, Text]] = {
         "Nơi nhận chưa có hồ sơ và ta không có bản ghi.", "The target lacks the dossier and we hold no record."
     ),
     "sync.disputed": Text("Nơi nhận liên tục khẳng định giá trị khác.", "The target keeps insisting on another value."),
+    "sync.erased": Text("Hồ sơ đã bị xoá; không gửi nữa.", "The dossier was erased; nothing more is sent."),
     "sync.retries_exhausted": Text("Đã thử lại đủ số lần cho phép.", "All permitted retries are used up."),
     # decisions
     "decide.illegal_transition": Text("Bước chuyển trạng thái không hợp lệ.", "The transition is not legal."),

@@ -121,6 +121,25 @@ def doctor(config: ConfigOption = "", as_json: JsonOption = False) -> None:
 
 @config_app.command("check")
 def config_check(config: ConfigOption = "") -> None:
+@app.command()
+def erase(
+    code: Annotated[
+        str, typer.Argument(help="Code of the dossier, or its stream (32 hex digits).", show_default=False)
+    ],
+    ground: Annotated[str, typer.Option(help="The legal ground, without personal data; goes on the log.")],
+    item: Annotated[
+        list[str] | None, typer.Option("--item", help="Only this: message/<position>/<part>; may be repeated.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Without it nothing is erased and the exit code is 7.")] = False,
+    config: ConfigOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Erase a dossier's content for ever; the log goes on proving everything else."""
+    from hub.commands import erase as command
+
+    command.run(config, code=code, ground=ground, items=item or [], yes=yes, as_json=as_json)
+
+
     """Say everything that is wrong with a configuration at once."""
     from hub.commands import config as command
 
@@ -410,7 +429,7 @@ def parked_dismiss(
 
 def exit_code_of(error: HubError) -> int:
     """The exit code that says whose move it is."""
-    if error.code == "query.not_found":
+    if error.code in {"query.not_found", "vault.erased"}:
         return EXIT_NOT_FOUND
     if isinstance(error, IntegrityViolation):
         return EXIT_VERIFICATION

@@ -62,6 +62,7 @@ class Serving:
         await hub.publisher.publish(BUDGET_S)
         self._spawn("publish", hub.publisher.run())
         self._spawn("clock", hub.clockwatch.run())
+        self._spawn("retention", hub.retention.run())
         self._spawn("views", hub.views.run())
         self._spawn("feed", hub.feed.run())
         if hub.delivery.targets:

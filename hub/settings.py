@@ -128,6 +128,13 @@ class WatchedSettings(Section):
     origin: str = ""
 
 
+class RetentionSettings(Section):
+    """How long refused messages stay readable, days; 0 = for ever. Their leaves stay, their content is erased."""
+
+    refused_days: int = Field(default=90, ge=0, le=36_500)
+    interval_s: float = Field(default=3_600.0, ge=1, le=86_400)
+
+
 class DeliverySettings(Section):
     """How outbound batches gather and how failures are retried."""
 
@@ -206,6 +213,7 @@ class Settings(Section):
     hub: HubSettings = HubSettings()
     ledger: LedgerSettings = LedgerSettings()
     publish: PublishSettings = PublishSettings()
+    retention: RetentionSettings = RetentionSettings()
     witness: tuple[WitnessSettings, ...] = ()
     quorum: QuorumSettings = QuorumSettings()
     timestamp: TimestampSettings = TimestampSettings()

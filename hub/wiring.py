@@ -22,6 +22,7 @@ from hub import catalogues
 from hub.admin import Admin
 from hub.api.access import Access, read_grants, session_key
 from hub.api.app import Doors, build_admin_app, build_app
+from hub.api.erasing import EraseCommands
 from hub.api.gate import HubGate
 from hub.api.log import LogPages
 from hub.api.sight import Sight
@@ -30,8 +31,10 @@ from hub.authority import Authority
 from hub.clockwatch import ClockWatch
 from hub.deliver import Delivery, Limits, Target
 from hub.dossiers import Dossiers
+from hub.erase import Eraser
 from hub.feed import Feed
 from hub.jobs.publish import Publisher
+from hub.jobs.retention import Retention
 from hub.lanes.backoff import Patience
 from hub.outside import Outside
 from hub.parties import Party, directory
@@ -92,6 +95,7 @@ class Hub:
     health: Health
     clockwatch: ClockWatch
     publisher: Publisher
+    retention: Retention
     outside: Outside
     parties: Mapping[str, Party]
     adapters: Mapping[str, Adapter]
@@ -125,6 +129,23 @@ def build(settings: Settings, world: World, *, watch: Watch | None = None, accep
         queue_units=settings.ledger.queue_units,
         queue_bytes=settings.ledger.queue_bytes,
     )
+    try:
+        return _assembled(settings, world, ledger, parties, adapters, watch, accept_clock)
+    except BaseException:
+        ledger.close()
+        raise
+
+
+def _assembled(
+    settings: Settings,
+    world: World,
+    ledger: Writer,
+    parties: Mapping[str, Party],
+    adapters: Mapping[str, Adapter],
+    watch: Watch,
+    accept_clock: str,
+) -> Hub:
+    """The pieces over an open ledger."""
     publisher = _publisher(settings, world, ledger)
     outside = _outside(settings, world, ledger, watch.metrics)
     ledger.on_commit = watch.on_commit
@@ -185,6 +206,19 @@ def build(settings: Settings, world: World, *, watch: Watch | None = None, accep
     admin.add("anchor.now", outside.anchor_now)
     admin.add("witness.list", outside.list_witnesses)
     admin.add("testimony.override", outside.override)
+    eraser = Eraser(
+        ledger=ledger,
+        dossiers=dossiers,
+        views=views,
+        feed=feed,
+        delivery=delivery,
+        clock=world.clock,
+        refused_days=settings.retention.refused_days,
+    )
+    eraser.finish()
+    erasing = EraseCommands(eraser, sight, ledger)
+    admin.add("erase", erasing.erase)
+    admin.add("erase.preview", erasing.preview)
     doors = Doors()
     admit = outside.guarded(reception)
     gate = HubGate(
@@ -236,6 +270,13 @@ def build(settings: Settings, world: World, *, watch: Watch | None = None, accep
         health=health,
         clockwatch=clockwatch,
         publisher=publisher,
+        retention=Retention(
+            eraser,
+            ledger,
+            clock=world.clock,
+            refused_days=settings.retention.refused_days,
+            interval_s=settings.retention.interval_s,
+        ),
         outside=outside,
         parties=parties,
         adapters=adapters,
@@ -331,32 +372,24 @@ def _publisher(settings: Settings, world: World, ledger: Writer) -> Publisher:
     publisher = Publisher([], interval_s=settings.publish.interval_s)
     if settings.publish.enabled:
         publication = Publication(world.files, ledger.tree())
-        try:
-            if settings.ledger.store == "memory":
-                publication.forget()
-            publication.open()
-        except BaseException:
-            ledger.close()
-            raise
+        if settings.ledger.store == "memory":
+            publication.forget()
+        publication.open()
         publisher.add(publication)
     return publisher
 
 
 def _outside(settings: Settings, world: World, ledger: Writer, metrics: Metrics) -> Outside:
     """Witnesses and timestamps; what can not be read of them keeps the hub from starting."""
-    try:
-        return Outside(
-            settings,
-            ledger=ledger,
-            files=world.files,
-            clock=world.clock,
-            entropy=world.entropy,
-            metrics=metrics,
-            fetch=world.fetch,
-        )
-    except BaseException:
-        ledger.close()
-        raise
+    return Outside(
+        settings,
+        ledger=ledger,
+        files=world.files,
+        clock=world.clock,
+        entropy=world.entropy,
+        metrics=metrics,
+        fetch=world.fetch,
+    )
 
 
 def _limits(settings: Settings) -> Limits:

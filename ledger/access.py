@@ -73,6 +73,10 @@ class Readable:
         self._check()
         return self._overlay.find_stream(code_key)
 
+    def erased(self, stream: bytes) -> bool:
+        """See ``Ledger.erased``."""
+        return self.erasure.is_erased(stream)
+
     def expect(self, code_keys: Iterable[str]) -> None:
         """See ``Ledger.expect``."""
         self._check()

@@ -128,6 +128,11 @@ class Erasure:
 
     # ── finding what belongs to a dossier ────────────────────────────────────────────────────────
 
+    def is_dossier(self, stream: bytes) -> bool:
+        """Whether the log has this stream and it is a dossier's, not that of a party, a target or governance."""
+        named = any(found == stream for _, _, found in self._chain.store.names())
+        return not named and self._chain.head(stream) is not None
+
     def is_erased(self, stream: bytes) -> bool:
         """Whether a dossier was erased."""
         return self._overlay.is_erased(stream)

@@ -35,6 +35,16 @@ class Layout(msgspec.Struct, array_like=True):
     glue_sealed: int
     parts: list[tuple[Any, ...]]
 
+    @property
+    def owners(self) -> list[bytes]:
+        """The streams of the dossiers that have a part here, each once."""
+        return list(dict.fromkeys(part[3] for part in self.parts if part[0] == DOSSIER))
+
+    @property
+    def has_refused(self) -> bool:
+        """Whether a part of it was refused."""
+        return any(part[0] == REFUSED for part in self.parts)
+
 
 _LAYOUT: Final = msgspec.msgpack.Decoder(Layout)
 

@@ -103,6 +103,10 @@ class Ledger(Protocol):
         """The dossier stream a code key was linked to (placed or durable)."""
         ...
 
+    def erased(self, stream: bytes) -> bool:
+        """Whether a dossier's content was erased: no code leads to it, and nothing of it can be opened."""
+        ...
+
     def expect(self, code_keys: Iterable[str]) -> None:
         """These codes will be asked for next: look them up at once. Answers stay true whatever is placed meanwhile."""
         ...

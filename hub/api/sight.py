@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from contracts.errors import MessageRefused
+from contracts.errors import HubError, MessageRefused
 from contracts.moment import Moment, rfc3339
 from contracts.picture import Picture
 from contracts.ports import Clock, Principal
@@ -23,6 +23,8 @@ from ledger.unit import NewEvent, Unit
 
 _WATCHED_ROLES: Final = frozenset({"auditor", "operator", "admin"})
 _GOVERNANCE: Final = ("governance", "access")
+_STREAM_DIGITS: Final = 32
+_NOT_BY_CODE: Final = "An erased dossier is not found by its code; name its stream, as the erasure did."
 
 
 class Sight:
@@ -76,13 +78,23 @@ class Sight:
         """As ``find``, but recorded, durably, for those whose reading is watched.
 
         Raises:
-            MessageRefused: ``query.not_found`` also for what does not concern the caller: absence says nothing.
+            MessageRefused: ``query.not_found`` also for what does not concern the caller: absence says nothing. A code
+                of an erased dossier leads nowhere, so it is no more found than one that never was.
+            HubError: ``vault.erased`` where a watched reader names the stream of an erased dossier.
         """
         state = self.find(principal, code)
         if state is None:
-            raise MessageRefused("query.not_found")
+            raise self._absent(principal, code)
         await self.record(principal, state.stream, what)
         return state
+
+    def _absent(self, principal: Principal, code: str) -> HubError:
+        if principal.role not in _WATCHED_ROLES:
+            return MessageRefused("query.not_found")
+        stream = stream_named(code)
+        if stream and self._ledger.erased(stream):
+            return HubError("vault.erased")
+        return MessageRefused("query.not_found", _NOT_BY_CODE)
 
     async def record(self, principal: Principal, stream: bytes, what: str) -> None:
         """Put a watched reader's access on the log; nothing is shown before it would survive a power cut."""
@@ -166,6 +178,16 @@ class Sight:
     def entries(self, state: DossierState) -> list[Entry]:
         """Every event of the dossier, in order."""
         return self._ledger.read_stream(state.stream)
+
+
+def stream_named(text: str) -> bytes:
+    """The stream id that 32 hex digits are, b"" for any other text."""
+    if len(text) != _STREAM_DIGITS or not text.isalnum():
+        return b""
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        return b""
 
 
 def status_of(state: DossierState) -> dict[str, str]:

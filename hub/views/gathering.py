@@ -12,10 +12,12 @@ from typing import Any, Final, Protocol, TypeAlias
 from contracts.identifiers import AgencyCode
 from hub.views import schema
 from hub.views.folding import folded
+from ledger.erasure import WHOLE
 from ledger.events import (
     AnyEvent,
     ConflictDetected,
     FactRecorded,
+    ItemErased,
     MessageAccepted,
     MessageRefused,
     MessageReinterpreted,
@@ -77,6 +79,7 @@ class Gathering:
             SyncParked: self._sync_parked,
             SyncRequeued: self._requeued,
             SyncDismissed: self._dismissed,
+            ItemErased: self._erased,
         }
         self._empty()
 
@@ -88,6 +91,7 @@ class Gathering:
         self._messages: list[tuple[Any, ...]] = []
         self._parked: dict[ParkedKey, tuple[Any, ...] | None] = {}
         self._counts: Counter[tuple[str, str]] = Counter()
+        self._gone: dict[bytes, None] = {}
         self.position = 0
 
     @property
@@ -117,7 +121,9 @@ class Gathering:
 
     def take(self, origin: str) -> Sequence[Step]:
         """The statements with their rows, the position last; what was gathered is empty again."""
+        gone = [(stream,) for stream in self._gone]
         steps: list[Step] = [
+            *((statement, gone) for statement in schema.DROP_STREAM),
             (schema.PUT_DOSSIER, self._dossiers_now),
             (schema.PUT_CODE, [(key[0], key[1], code) for key, code in self._codes.items()]),
             (schema.PUT_SYNC, [(*key, *value) for key, value in self._sync.items()]),
@@ -171,6 +177,17 @@ class Gathering:
             known.head,
             known.lead or None,
         )
+
+    def _erased(self, _entry: Entry, event: ItemErased) -> None:
+        """An erased dossier has no row from here on."""
+        if WHOLE not in event.items:
+            return
+        gone = bytes.fromhex(event.stream)
+        self._gone[gone] = None
+        self._touched.pop(gone, None)
+        self._codes = {key: code for key, code in self._codes.items() if key[1] != gone}
+        self._sync = {key: row for key, row in self._sync.items() if key[0] != gone}
+        self._parked = {key: row for key, row in self._parked.items() if key[1] != gone}
 
     # ── messages ─────────────────────────────────────────────────────────────────────────────────
 

@@ -57,6 +57,10 @@ PUT_PARKED: Final = (
     "ON CONFLICT (kind, stream, party, message, item) DO UPDATE SET position = excluded.position, "
     "code = excluded.code, path = excluded.path, word = excluded.word"
 )
+DROP_STREAM: Final = tuple(
+    f"DELETE FROM {table} WHERE stream = ?"  # noqa: S608  # constant text
+    for table in ("dossiers", "codes", "sync", "parked")
+)
 DROP_PARKED: Final = "DELETE FROM parked WHERE kind = ? AND stream = ? AND party = ? AND message = ? AND item = ?"
 PUT_MESSAGE: Final = (
     "INSERT INTO messages (message_id, position, party, state, recorded_at, records) VALUES (?, ?, ?, ?, ?, ?) "

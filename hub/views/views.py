@@ -17,6 +17,7 @@ from contracts.identifiers import DossierCode
 from hub.views import search
 from hub.views.folding import folded
 from hub.views.gathering import Folded, Gathering
+from hub.views.schema import DROP_STREAM
 from hub.views.search import MOST, Page
 from ledger.events import MessageAccepted
 from ledger.port import Entry, Ledger
@@ -179,10 +180,11 @@ class Views:
 
     def forget(self, stream: bytes) -> None:
         """Purge one dossier, because its content is being erased."""
-        self._store.write(
-            (f"DELETE FROM {table} WHERE stream = ?", [(stream,)])  # noqa: S608  # constant text
-            for table in ("dossiers", "codes", "sync", "parked")
-        )
+        self._store.write([(statement, [(stream,)]) for statement in DROP_STREAM])
+
+    def scrub(self) -> None:
+        """Leave nothing of purged rows in the file; ``ledger.unavailable`` while somebody reads an old state of it."""
+        self._store.scrub()
 
     # ── asking ───────────────────────────────────────────────────────────────────────────────────
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import apsw
 
-from ledger.stores.connect import pragma
+from ledger.stores.connect import pragma, scrub
 
 VIEWS_ID: Final = 0x4C54_5657
 CHECKPOINT_PAGES: Final = 200
@@ -59,6 +59,14 @@ class ViewsStore:
                 run(statement)
         run(f"PRAGMA application_id = {VIEWS_ID}").fetchall()
         run(f"PRAGMA user_version = {self._version}").fetchall()
+
+    def scrub(self) -> None:
+        """Empty the write-ahead log, so that nothing of removed rows stays readable in it.
+
+        Raises:
+            IntegrityViolation: ``ledger.unavailable`` when a reader holds an old state open.
+        """
+        scrub(self._connection)
 
     def close(self) -> None:
         """Close the file."""

@@ -1,0 +1,25 @@
+"""Finding a dossier's codes in bytes that nobody could read as a message: what was refused is kept as it came."""
+
+import json
+import re
+from collections.abc import Iterable
+from typing import Final
+
+SHORTEST: Final = 6
+"""Codes shorter than this are not looked for: they would be found in messages about other people."""
+
+
+class Mentions:
+    """Whether some bytes name one of these codes: as UTF-8 or UTF-16, as it is or escaped as in JSON, in any case."""
+
+    def __init__(self, codes: Iterable[str]) -> None:
+        forms: dict[bytes, None] = {}
+        for code in codes:
+            if len(code) >= SHORTEST:
+                for text in (code.lower(), json.dumps(code.lower())[1:-1]):
+                    forms.update(dict.fromkeys(text.encode(form) for form in ("utf-8", "utf-16-le", "utf-16-be")))
+        names = b"|".join(re.escape(form) for form in forms)
+        self._pattern = re.compile(rb"(?<![0-9A-Za-z])(?:" + names + rb")(?![0-9A-Za-z])") if forms else None
+
+    def __contains__(self, content: bytes) -> bool:
+        return self._pattern is not None and self._pattern.search(content.lower()) is not None
