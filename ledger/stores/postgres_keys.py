@@ -47,7 +47,7 @@ class PostgresKeys:
         self._durable = durable
         self._session = self._connect()
         try:
-            self._create()
+            create(self._session, self._schema)
             missing = shortcomings(self._session)
             if missing:
                 raise Misconfigured("config.invalid", f"keys could not be destroyed: {'; '.join(missing)}", name="keys")
@@ -57,15 +57,6 @@ class PostgresKeys:
 
     def _connect(self) -> Session:
         return connect(self._dsn, schema=self._schema, durable=self._durable)
-
-    def _create(self) -> None:
-        with self._session.transaction():
-            self._session.execute("SELECT pg_advisory_xact_lock(%s)", (CREATION_LOCK,))
-            row = self._session.execute("SELECT to_regclass(%s)::text", (f"{self._schema}.blocks",)).fetchone()
-            if row is None or row[0] is None:
-                self._session.execute(f"CREATE SCHEMA IF NOT EXISTS {self._schema}".encode())
-                for statement in _TABLES:
-                    self._session.execute(statement.encode())
 
     def _reopen(self) -> None:
         self._session.close()
@@ -138,6 +129,17 @@ class PostgresKeys:
     def close(self) -> None:
         """See ``KeyStore.close``."""
         self._session.close()
+
+
+def create(session: Session, schema: str) -> None:
+    """Make the tables where there are none, in one transaction."""
+    with session.transaction():
+        session.execute("SELECT pg_advisory_xact_lock(%s)", (CREATION_LOCK,))
+        row = session.execute("SELECT to_regclass(%s)::text", (f"{schema}.blocks",)).fetchone()
+        if row is None or row[0] is None:
+            session.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}".encode())
+            for statement in _TABLES:
+                session.execute(statement.encode())
 
 
 def shortcomings(session: Session) -> list[str]:
