@@ -10,6 +10,7 @@ from typing import Annotated, Final
 import typer
 
 from contracts.errors import HubError, IntegrityViolation, MessageRefused, Misconfigured, Overloaded, TargetUnavailable
+from hub.commands.db_app import db_app
 from hub.commands.witness_app import anchor_app, witness_app
 
 EXIT_UNEXPECTED: Final = 1
@@ -45,6 +46,7 @@ for name, group in (
     ("party", party_app),
     ("adapter", adapter_app),
     ("parked", parked_app),
+    ("db", db_app),
     ("witness", witness_app),
     ("anchor", anchor_app),
 ):
