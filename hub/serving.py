@@ -145,6 +145,7 @@ class Serving:
     def _watch_levels(self) -> None:
         hub, metrics = self.hub, self.hub.metrics
         metrics.log_size.read_value(lambda: float(hub.ledger.committed))
+        metrics.log_published_size.read_value(lambda: float(hub.publisher.size))
         metrics.log_checkpoint_timestamp.read_value(lambda: _newest_us(hub) / MICROS_PER_SECOND)
         metrics.append_queue_units.read_value(lambda: float(hub.ledger.queued[0]))
         metrics.append_queue_limit_units.read_value(lambda: float(hub.settings.ledger.queue_units))

@@ -110,6 +110,9 @@ class Metrics:
         self.append_queue_units = self._gauge("append_queue_units", "Units waiting to be committed.")
         self.append_queue_limit_units = self._gauge("append_queue_limit_units", "Units after which senders must wait.")
         self.log_size = self._gauge("log_size_events", "Events in the log: the size of its tree.")
+        self.log_published_size = self._gauge(
+            "log_published_size_events", "Entries that the published checkpoint signs; follows the size of the log."
+        )
         self.log_checkpoint_timestamp = self._gauge(
             "log_checkpoint_timestamp_seconds", "When the newest checkpoint was signed."
         )

@@ -26,6 +26,11 @@ class Publisher:
         self._failing = False
         self._log = get_logger("publish")
 
+    @property
+    def size(self) -> int:
+        """How many entries of the log itself are published, 0 where publishing is turned off."""
+        return self._publications[0].size if self._publications else 0
+
     def add(self, publication: Publication) -> None:
         """Publish one more log, opened already."""
         self._publications.append(publication)

@@ -1,0 +1,101 @@
+"""The job that publishes: in small steps, within a budget, and never further than the log can be believed."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from contracts.errors import IntegrityViolation
+from hub.jobs.publish import Publisher
+from hub.serving import Serving
+from hub.settings import check
+from hub.wiring import build, real_world
+from hub.world_seeded import MemoryFiles
+from ledger.publication import HEADS_PREFIX, Publication
+from tests.ledger.plain_log import PlainLog
+
+
+def publisher_of(*publications: Publication, interval_s: float = 0.01) -> Publisher:
+    return Publisher(publications, interval_s=interval_s)
+
+
+async def test_a_round_without_a_budget_leaves_and_goes_on_later() -> None:
+    log, files = PlainLog(700), MemoryFiles()
+    publisher = publisher_of(Publication(files, log))
+    assert not await publisher.publish(budget_s=-1)
+    assert publisher.size == 0
+    assert len(files.list("")) == 1
+    assert await publisher.publish()
+    assert publisher.size == 700
+
+
+async def test_other_work_of_the_loop_goes_on_between_two_files() -> None:
+    publisher = publisher_of(Publication(MemoryFiles(), PlainLog(700)))
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.get_running_loop().create_task(other())
+    await publisher.publish()
+    task.cancel()
+    assert turns >= 7
+
+
+async def test_it_publishes_as_the_log_grows_until_it_is_ended() -> None:
+    log, files = PlainLog(3), MemoryFiles()
+    publisher = publisher_of(Publication(files, log))
+    task = asyncio.get_running_loop().create_task(publisher.run())
+    for size in (3, 300):
+        log.grow_to(size)
+        async with asyncio.timeout(30):
+            while publisher.size < size:  # noqa: ASYNC110  # the job tells nobody how far it is
+                await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait((task,))
+    assert task.cancelled()
+
+
+async def test_a_log_that_can_not_be_believed_ends_the_job_and_not_the_stop() -> None:
+    log, files = PlainLog(300), MemoryFiles()
+    log.kept[7] = b"khac"
+    publisher = publisher_of(Publication(files, log))
+    with pytest.raises(IntegrityViolation):
+        await publisher.run()
+    await publisher.finish(budget_s=1)
+    assert "log/checkpoint" not in files.list("")
+
+
+async def test_several_logs_are_published_in_one_round() -> None:
+    files = MemoryFiles()
+    publisher = publisher_of(Publication(files, PlainLog(3)))
+    publisher.add(Publication(files, PlainLog(2, origin="mau.example/log/heads"), HEADS_PREFIX))
+    assert await publisher.publish()
+    assert {"log/checkpoint", "log/heads/checkpoint"} <= set(files.list(""))
+    assert publisher.size == 3
+    assert publisher_of().size == 0
+
+
+async def test_a_hub_whose_stored_tree_is_wrong_halts_instead_of_publishing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = check(
+        {
+            "hub": {"port": 0, "ops_port": 0},
+            "publish": {"interval_s": 0.01},
+            "party": [{"id": "mot-cua", "adapter": "portal"}],
+        }
+    )
+    serving = Serving(build(settings, real_world(str(tmp_path))))
+    await serving.start()
+    published = (tmp_path / "log/checkpoint").read_text("utf-8")
+
+    def wrong(_self: Publication) -> None:
+        raise IntegrityViolation("ledger.corrupt", "mẫu")
+
+    monkeypatch.setattr(Publication, "steps", wrong)
+    assert await serving.run() == "publish: ledger.corrupt"
+    assert (tmp_path / "log/checkpoint").read_text("utf-8") == published
