@@ -11,7 +11,7 @@ Small batches go in one round trip, large ones by COPY. psycopg blocks the calli
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, Final, Literal, TypeAlias
 
 import psycopg
@@ -19,7 +19,7 @@ from psycopg.pq import TransactionStatus
 
 from contracts.errors import IntegrityViolation, Misconfigured
 from ledger.stores import postgres_pack, postgres_schema
-from ledger.stores.postgres_connect import Session, connect
+from ledger.stores.postgres_connect import LOCK_TIMEOUT_S, Session, connect
 from ledger.stores.postgres_read import EVENT, PostgresReading
 from ledger.stores.store import Batch, Moved
 
@@ -29,7 +29,10 @@ COPY_EVENTS: Final = 40
 """From this many events on, COPY costs less than its extra round trips."""
 COPY_BYTES: Final = 65_536
 """A message of this size goes by COPY, whatever the number of events."""
+CLAIM_MS: Final = 800
+"""How long whoever opens a log waits for the session of a process that has just ended."""
 _LOCK_SPACE: Final = 0x4C54_4C47
+_CLAIM: Final = "(%s::bigint << 32) | 'log_head'::regclass::oid::bigint"
 _FENCED: Final = "LT002"
 _ROOT_LINE: Final = 2
 _UNNEST: Final = {
@@ -59,6 +62,10 @@ def _insert(table: str, columns: str, types: str, key: str) -> str:
 
 
 _INSERTS: Final = {table: _insert(table, *shape) for table, shape in _UNNEST.items()}
+_LEAVES: Final = "SELECT leaf FROM events WHERE position > %b ORDER BY position"
+_SEAL_AND_COMMIT: Final = "SELECT seal(%s, %s, %s, %s, %s, %s, %s, %s); COMMIT"
+_FEW: Final = 2
+"""So many statements go one after the other; more go in a pipeline."""
 _PLAIN_EVENTS: Final = _insert(
     "events", EVENT.removesuffix(", salt"), "bigint, bytea, bigint, text, bytea, bytea", key=""
 )
@@ -126,12 +133,16 @@ class PostgresStore(PostgresReading):
 
     def _claim(self) -> None:
         """Hold the log as long as the session lives: alone, or beside others that joined."""
+        if self._opening == "take":
+            self._one(f"SELECT pg_try_advisory_lock({_CLAIM})", (_LOCK_SPACE,))
+            return
         kind = "_shared" if self._opening == "join" else ""
-        held = self._one(
-            f"SELECT pg_try_advisory_lock{kind}((%s::bigint << 32) | 'log_head'::regclass::oid::bigint)", (_LOCK_SPACE,)
-        )
-        if not held and self._opening != "take":
-            raise Misconfigured("ledger.locked", f"another session holds the log in schema {self._schema}")
+        self._session.execute(f"SET lock_timeout = '{CLAIM_MS}ms'".encode())  # a session just killed ends soon
+        try:
+            self._one(f"SELECT pg_advisory_lock{kind}({_CLAIM})", (_LOCK_SPACE,))
+        except psycopg.errors.LockNotAvailable as error:
+            raise Misconfigured("ledger.locked", f"another session holds the log in {self._schema}") from error
+        self._session.execute(f"SET lock_timeout = '{LOCK_TIMEOUT_S}s'".encode())
 
     def _one(self, statement: str, values: Sequence[Any] = ()) -> Any:
         row = self._session.execute(statement.encode(), values).fetchone()
@@ -179,9 +190,10 @@ class PostgresStore(PostgresReading):
             return self._take()
 
     def _take(self) -> int:
-        with self._session.pipeline():
-            self._session.execute(b"BEGIN")
-            row = self._session.execute(b"SELECT size, epoch FROM log_head FOR UPDATE").fetchone()
+        # one round trip, and the lock is waited for before the statement that looks at the row
+        cursor = self._session.execute(b"BEGIN; SELECT size, epoch FROM log_head FOR UPDATE", prepare=False)
+        cursor.nextset()
+        row = cursor.fetchone()
         if row is None or row[1] != self.epoch:
             self.abandon()
             raise _fenced(self.epoch)
@@ -209,29 +221,23 @@ class PostgresStore(PostgresReading):
                 columns = _UNNEST["messages"][0]
                 packed = postgres_pack.messages(batch.messages)
                 self._copy(f"COPY messages ({columns}) FROM STDIN (FORMAT binary)", packed)
-        with self._session.pipeline():
-            self._write(batch, bulk=bulk)
-            cursor = self._session.cursor(binary=True)
-            cursor.execute(b"SELECT leaf FROM events WHERE position > %b ORDER BY position", (size,))
-            self._written = [row[0] for row in cursor.fetchall()]
+        self._write(batch, bulk=bulk)
 
     def _copy(self, statement: str, packed: bytes) -> None:
         with self._session.cursor().copy(statement.encode()) as copy:
             copy.write(packed)
 
     def _write(self, batch: Batch, *, bulk: bool) -> None:
-        if batch.events and not bulk:
-            self._write_events(batch.events)
-        for table, rows in _tables(batch, bulk=bulk):
-            if rows:
-                columns = [list(column) for column in zip(*rows, strict=True)]
-                self._session.execute(_INSERTS[table].encode(), columns)
-
-    def _write_events(self, rows: Sequence[Any]) -> None:
-        columns = [list(column) for column in zip(*rows, strict=True)]
-        salted = any(salt is not None for salt in columns[-1])
-        text, values = (_SALTED_EVENTS, columns) if salted else (_PLAIN_EVENTS, columns[:-1])
-        self._session.execute(text.encode(), values)
+        """Write what COPY did not, and read the leaves back. Pipelining pays from the third statement on."""
+        statements = list(_statements(batch, bulk=bulk))
+        statements.append((_LEAVES, (self._base,)))
+        few = len(statements) <= _FEW
+        with nullcontext() if few else self._session.pipeline():
+            for text, values in statements[:-1]:
+                self._session.execute(text.encode(), values)
+            cursor = self._session.cursor(binary=True)
+            cursor.execute(_LEAVES.encode(), statements[-1][1])
+        self._written = [row[0] for row in cursor.fetchall()]
 
     def unlink(self, stream: bytes, after: bytes, limit: int) -> bytes:
         """See ``Store.unlink``."""
@@ -251,15 +257,13 @@ class PostgresStore(PostgresReading):
 
     def finish(self, first_node: int, nodes: bytes, size: int, note: str) -> None:
         """See ``Store.finish``. When the answer to COMMIT is lost, the database is asked what became of it."""
-        run = self._session.execute
         try:
-            with self._session.pipeline():
-                if nodes:
-                    run(b"INSERT INTO nodes (first, hashes) VALUES (%b, %b)", (first_node, nodes))
-                    run(b"INSERT INTO checkpoints (size, note) VALUES (%b, %b)", (size, note))
-                    run(b"SELECT advance(%b, %b, %b, %b)", (self.epoch, self._base, size, _root_of(note)))
-                    run(b"SELECT pg_notify(%b, %b)", (self.channel, str(size)))
-                run(b"COMMIT")
+            if nodes:
+                values = (self.epoch, self._base, size, _root_of(note), note, first_node, nodes, self.channel)
+                # values are merged into the text by the client, so that both statements go in one message
+                psycopg.ClientCursor(self._session).execute(_SEAL_AND_COMMIT.encode(), values)
+            else:
+                self._session.execute(b"COMMIT")
         except psycopg.Error as error:
             self._settle(size if nodes else 0, note, error)
         finally:
@@ -310,9 +314,27 @@ class PostgresStore(PostgresReading):
         self._session.close()
 
 
+def _statements(batch: Batch, *, bulk: bool) -> Iterator[tuple[str, Sequence[Any]]]:
+    """The inserts of a batch with their columns; events and heads go in one statement."""
+    heads = _columns([(stream, *head) for stream, head in batch.heads.items()])
+    if batch.events and not bulk:
+        columns = _columns(batch.events)
+        salted = any(salt is not None for salt in columns[-1])
+        text, values = (_SALTED_EVENTS, columns) if salted else (_PLAIN_EVENTS, columns[:-1])
+        yield (f"WITH written AS ({text}) {_INSERTS['heads']}", [*values, *heads]) if heads else (text, values)
+    elif heads:
+        yield _INSERTS["heads"], heads
+    for table, rows in _tables(batch, bulk=bulk):
+        if rows:
+            yield _INSERTS[table], _columns(rows)
+
+
+def _columns(rows: Sequence[Any]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
 def _tables(batch: Batch, *, bulk: bool) -> list[tuple[str, Sequence[Any]]]:
     return [
-        ("heads", [(stream, *head) for stream, head in batch.heads.items()]),
         ("messages", () if bulk else batch.messages),
         ("codes", list(batch.codes.items())),
         ("seen", batch.seen),

@@ -1,8 +1,9 @@
 """The tables of a log in PostgreSQL: those of ``schema.py``, and ``log_head``, the one row every commit takes.
 
-Rows of the log are never changed: triggers stop an accident, the signed tree shows intent. ``advance`` is the
-compare-and-swap of a commit: it raises unless the caller's epoch and size are still those of the row, and unless the
-positions written since are dense. ``root`` is the third line of the checkpoint that signs ``size``.
+Rows of the log are never changed: triggers stop an accident, the signed tree shows intent. ``seal`` ends a commit: it
+writes nodes and checkpoint and moves the row on by compare-and-swap; it raises unless the caller's epoch and size are
+still those of the row, and unless the positions written since are dense. ``root`` is the third line of the checkpoint
+that signs ``size``.
 """
 
 from typing import Final
@@ -56,10 +57,14 @@ _FUNCTIONS: Final = (
         END IF;
         RETURN NEW;
     END $$""",
-    """CREATE FUNCTION advance(mine bigint, base bigint, reached bigint, signed_root text) RETURNS void
+    """CREATE FUNCTION seal(
+        mine bigint, base bigint, reached bigint, signed_root text, signed text, first_node bigint, made bytea,
+        channel text) RETURNS void
     LANGUAGE plpgsql AS $$
     DECLARE written bigint; highest bigint;
     BEGIN
+        INSERT INTO nodes (first, hashes) VALUES (first_node, made);
+        INSERT INTO checkpoints (size, note) VALUES (reached, signed);
         UPDATE log_head SET size = reached, root = signed_root WHERE epoch = mine AND size = base;
         IF NOT FOUND THEN
             RAISE EXCEPTION 'epoch % at size % is over', mine, base USING ERRCODE = 'LT002';
@@ -68,6 +73,7 @@ _FUNCTIONS: Final = (
         IF written <> reached - base OR highest <> reached THEN
             RAISE EXCEPTION 'positions after % are not dense up to %', base, reached USING ERRCODE = 'LT001';
         END IF;
+        PERFORM pg_notify(channel, reached::text);
     END $$""",
 )
 _TRIGGERS: Final = (
