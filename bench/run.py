@@ -17,7 +17,7 @@ from typing import Any, Final
 from bench import machine
 from bench.peers import Field, play
 
-COMPARED: Final = ("store", "validate", "http", "deliver")
+COMPARED: Final = ("store", "postgres", "validate", "http", "deliver")
 SUITES: Final = (*COMPARED, "e2e", "growth")
 _QUICK_ROUNDS: Final = 3
 _ROUNDS: Final = 9
@@ -29,6 +29,10 @@ def _fields(suite: str) -> Callable[..., Iterator[Field]]:
         from bench import store
 
         return store.fields
+    if suite == "postgres":
+        from bench import store_postgres
+
+        return store_postgres.fields
     if suite == "validate":
         from bench import validate
 
