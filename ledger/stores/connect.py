@@ -95,9 +95,11 @@ def scrub(connection: apsw.Connection) -> None:
     Raises:
         IntegrityViolation: ``ledger.unavailable`` when a reader holds an old state open; ask again later.
     """
-    row: Any = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-    # (busy, frames in the log, frames moved); -1 frames: a database in memory has no such log
-    if row is None or row[0] or row[1] > 0:
+    try:
+        busy, frames, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()[0]
+    except (apsw.BusyError, apsw.LockedError) as error:
+        raise IntegrityViolation("ledger.unavailable", f"the write-ahead log was not emptied: {error}") from error
+    if busy or frames > 0:  # -1 frames: a database in memory has no such log
         raise IntegrityViolation("ledger.unavailable", "a reader keeps the write-ahead log from being emptied")
 
 
