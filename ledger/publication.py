@@ -26,6 +26,10 @@ _MEND: Final = (
     "an older or another state: receipts and witnesses would show two histories. If they are lost for good, begin a "
     "new log under another ledger.origin, in an empty directory."
 )
+_UNREADABLE: Final = (
+    "It guards against going on from an older ledger. If ledger.db is surely the newest, remove this file: the "
+    "log is then published again."
+)
 
 
 class PublishableLog(TileTree, Protocol):
@@ -90,7 +94,11 @@ class Publication:
         if published is None:
             return
         self._note = published.decode("utf-8", "replace")
-        head = _read_head(self._note, self._prefix)
+        try:
+            head = _read_head(self._note, self._prefix)
+        except IntegrityViolation as error:
+            found = f"{self._prefix}{tiles.CHECKPOINT} can not be read: {error.detail}. {_UNREADABLE}"
+            raise IntegrityViolation("ledger.corrupt", found) from error
         self._judge(head)
         self.size = head.size
         present = frozenset(self._files.list(f"{self._prefix}tile/"))

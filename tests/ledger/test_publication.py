@@ -11,6 +11,7 @@ from hub.world import DiskFiles
 from hub.world_seeded import MemoryFiles
 from ledger import checkpoint, merkle, note, publication, tiles
 from ledger.publication import Publication
+from ledger.stores.postgres import PostgresStore
 from ledger.tiles import TileReader
 from tests.ledger import made
 from tests.ledger.plain_log import PlainLog, entry, publish
@@ -268,9 +269,12 @@ def test_a_log_that_begins_anew_forgets_what_was_published() -> None:
     assert files.read("log/heads/checkpoint")
 
 
-@pytest.mark.parametrize("store", ["sqlite", "memory"])
-def test_the_ledger_itself_is_published_as_it_grows(tmp_path: Path, store: str) -> None:
-    ledger = made.opened(tmp_path, store=store)
+@pytest.mark.parametrize("store", ["sqlite", "memory", "postgres"])
+def test_the_ledger_itself_is_published_as_it_grows(tmp_path: Path, store: str, request: pytest.FixtureRequest) -> None:
+    if store == "postgres":
+        ledger = made.opened(tmp_path, store=PostgresStore(request.getfixturevalue("postgres_dsn")))
+    else:
+        ledger = made.opened(tmp_path, store=store)
     files = MemoryFiles()
     published = started(files, ledger.tree())
     for step in range(4):
