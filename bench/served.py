@@ -200,8 +200,15 @@ class Scrape:
 
 
 def disk_bytes(root: Path) -> dict[str, int]:
-    """Bytes of every file below a hub's directory, by name."""
-    return {str(path.relative_to(root)): path.stat().st_size for path in sorted(root.rglob("*")) if path.is_file()}
+    """Bytes of every file below a hub's directory, by name; the many small files of the published log as one sum."""
+    found: dict[str, int] = {}
+    for path in sorted(root.rglob("*")):
+        if path.is_file():
+            name = str(path.relative_to(root))
+            if name.startswith("log/"):
+                name = "log/tile/entries/" if "entries/" in name else "log/"
+            found[name] = found.get(name, 0) + path.stat().st_size
+    return found
 
 
 def parts_of_disk(root: Path) -> dict[str, int]:

@@ -16,8 +16,8 @@ from ledger.events import FactRecorded
 from ledger.port import Entry, Ledger
 from ledger.unit import Standing
 
-LIMIT: Final = 10_000
-"""Dossiers kept in memory: about 100 MB of full ones."""
+LIMIT: Final = 6_000
+"""Dossiers kept in memory: about 60 MB of full ones."""
 
 
 class _Card:
