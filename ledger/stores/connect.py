@@ -96,10 +96,10 @@ def scrub(connection: apsw.Connection) -> None:
         IntegrityViolation: ``ledger.unavailable`` when a reader holds an old state open; ask again later.
     """
     try:
-        busy, frames, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()[0]
+        row: Any = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()[0]
     except (apsw.BusyError, apsw.LockedError) as error:
         raise IntegrityViolation("ledger.unavailable", f"the write-ahead log was not emptied: {error}") from error
-    if busy or frames > 0:  # -1 frames: a database in memory has no such log
+    if row[0] or row[1] > 0:  # (busy, frames in the log, …); -1 frames: a database in memory has no such log
         raise IntegrityViolation("ledger.unavailable", "a reader keeps the write-ahead log from being emptied")
 
 
