@@ -54,33 +54,35 @@ class FileSigner:
         return self._public
 
 
-def log_signer(files: KeyFiles, entropy: Entropy, origin: str, *, create: bool) -> FileSigner:
+def log_signer(files: KeyFiles, entropy: Entropy, origin: str, *, create: bool, name: str = "log") -> FileSigner:
     """The signing key of ``origin``; with ``create`` made and kept (mode 0600) where there is none yet.
 
-    A log that has leaves never gets a new key in silence: then ``create`` is false.
+    A log that has leaves never gets a new key in silence: then ``create`` is false. ``name`` is that of the key's
+    files, "log" for the main log.
 
     Raises:
         Misconfigured: ``config.missing`` without a key, ``config.invalid`` for a file that holds none,
             ``ledger.other_origin`` for another log's key.
     """
+    key_file, vkey_file = f"keys/{name}.key", f"keys/{name}.vkey"
     try:
-        text = files.read(LOG_KEY_FILE).decode("utf-8", "replace").strip()
+        text = files.read(key_file).decode("utf-8", "replace").strip()
     except FileNotFoundError:
         if not create:
-            raise Misconfigured("config.missing", name=LOG_KEY_FILE) from None
-        seed = entropy.stream("log-key").bytes(_SEED_BYTES)
+            raise Misconfigured("config.missing", name=key_file) from None
+        seed = entropy.stream(f"{name}-key").bytes(_SEED_BYTES)
         signer = FileSigner(origin, seed)
         identity = note.key_id(origin, signer.public_key()).hex()
         text = f"{_MARK}{origin}+{identity}+{b64encode(note.ED25519 + seed).decode()}\n"
-        files.write_durable(LOG_KEY_FILE, text.encode(), mode=_OWNER_ONLY)
-        files.write_durable(VERIFIER_KEY_FILE, f"{note.vkey_of(signer)}\n".encode())
+        files.write_durable(key_file, text.encode(), mode=_OWNER_ONLY)
+        files.write_durable(vkey_file, f"{note.vkey_of(signer)}\n".encode())
         return signer
     fields = text.removeprefix(_MARK).split("+", 2)
     raw = b""
     with contextlib.suppress(ValueError):
         raw = b64decode(fields[-1], validate=True)
     if not text.startswith(_MARK) or len(fields) != _FIELDS or len(raw) != _SEED_BYTES + 1:
-        raise Misconfigured("config.invalid", "not a signing key", name=LOG_KEY_FILE)
+        raise Misconfigured("config.invalid", "not a signing key", name=key_file)
     if fields[0] != origin:
         raise Misconfigured("ledger.other_origin", f"the key signs for {fields[0]}, not for {origin}")
     return FileSigner(origin, raw[1:])
