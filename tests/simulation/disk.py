@@ -117,6 +117,7 @@ class Disk:
         self.operations = 0
         self.faults = dict(faults)
         self.full_until = 0
+        self.hit = []
 
     def operate(self, kind: str) -> str:
         """Count one operation; returns the fault it meets, "" = none. A power cut has happened when it returns."""
@@ -221,16 +222,18 @@ def _failure(kind: type[apsw.Error], code: int, text: str) -> apsw.Error:
 class SimFile:
     """One open file of SQLite. After its process died it changes nothing any more."""
 
-    def __init__(self, disk: Disk, name: str, inode: Inode, *, syncs_folder: bool, deletes: bool) -> None:
+    def __init__(
+        self, disk: Disk, name: str, inode: Inode, *, syncs_folder: bool, deletes: bool, generation: int
+    ) -> None:
         self._disk = disk
         self._name = name
         self._inode = inode
-        self._generation = disk.generation
+        self._generation = generation
         self._syncs_folder = syncs_folder
         self._deletes = deletes
 
     def _is_dead(self) -> bool:
-        return self._generation != self._disk.generation
+        return bool(self._name) and self._generation != self._disk.generation
 
     def _operate(self, kind: str) -> str:
         return "" if not self._name or self._is_dead() else self._disk.operate(kind)
@@ -244,11 +247,13 @@ class SimFile:
             raise _failure(apsw.FullError, apsw.SQLITE_FULL, "no space left")
         if fault:
             raise _failure(apsw.IOError, apsw.SQLITE_IOERR_WRITE, "write failed")
-        self._inode.write(offset, bytes(data))
+        if not self._is_dead():
+            self._inode.write(offset, bytes(data))
 
     def xTruncate(self, newsize: int) -> None:  # noqa: N802
         self._operate("truncate")
-        self._inode.truncate(newsize)
+        if not self._is_dead():
+            self._inode.truncate(newsize)
 
     def xSync(self, flags: int) -> None:  # noqa: N802
         fault = self._operate("sync")
@@ -308,7 +313,7 @@ class SimVFS(apsw.VFS):
         wanted = flags[0]
         flags[1] = wanted
         if name is None or self._generation != self.disk.generation:
-            return SimFile(self.disk, "", Inode(), syncs_folder=False, deletes=False)
+            return SimFile(self.disk, "", Inode(), syncs_folder=False, deletes=False, generation=self._generation)
         path = name if isinstance(name, str) else name.filename()
         inode = self.disk.names.get(path)
         made = inode is None
@@ -323,6 +328,7 @@ class SimVFS(apsw.VFS):
             inode,
             syncs_folder=made and bool(wanted & _JOURNALS),
             deletes=bool(wanted & apsw.SQLITE_OPEN_DELETEONCLOSE),
+            generation=self._generation,
         )
 
     def xDelete(self, filename: str, syncdir: bool) -> None:  # noqa: FBT001, N802
