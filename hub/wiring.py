@@ -46,7 +46,6 @@ from hub.views.schema import SCHEMA, VERSION
 from hub.views.views import Views
 from hub.watch import Watch
 from hub.world import DiskFiles, SystemClock, SystemEntropy
-from ledger.publication import Publication
 from ledger.stores.views_store import ViewsStore
 from ledger.writer import Writer, open_ledger
 from monitoring.health import Health
@@ -368,14 +367,14 @@ def _targets(
 
 
 def _publisher(settings: Settings, world: World, ledger: Writer) -> Publisher:
-    """Whoever holds the log to what was published of it; a log in memory begins anew and forgets that."""
-    publisher = Publisher([], interval_s=settings.publish.interval_s)
-    if settings.publish.enabled:
-        publication = Publication(world.files, ledger.tree())
-        if settings.ledger.store == "memory":
-            publication.forget()
-        publication.open()
-        publisher.add(publication)
+    """Whoever publishes the log, and holds it to what was published of it before."""
+    publisher = Publisher(
+        world.files,
+        interval_s=settings.publish.interval_s,
+        enabled=settings.publish.enabled,
+        anew=settings.ledger.store == "memory",
+    )
+    publisher.follow(ledger.tree())
     return publisher
 
 

@@ -5,11 +5,11 @@ tries again; a log that is not what was published ends the job, and with it the 
 """
 
 import asyncio
-from collections.abc import Sequence
 from typing import Final
 
 from contracts.errors import IntegrityViolation
-from ledger.publication import Publication
+from contracts.ports import Files
+from ledger.publication import LOG_PREFIX, Publication, PublishableLog
 from monitoring.logs import get_logger
 
 BUDGET_S: Final = 0.5
@@ -20,20 +20,35 @@ last one."""
 class Publisher:
     """The publications of one hub, in order: the log first, then the logs over it."""
 
-    def __init__(self, publications: Sequence[Publication], *, interval_s: float) -> None:
-        self._publications = list(publications)
+    def __init__(self, files: Files, *, interval_s: float, enabled: bool = True, anew: bool = False) -> None:
+        """Without ``enabled`` nothing is published; ``anew``: the logs are kept in memory and begin at every start."""
+        self._files = files
         self._interval_s = interval_s
+        self._enabled = enabled
+        self._anew = anew
+        self._publications: list[Publication] = []
         self._failing = False
         self._log = get_logger("publish")
+
+    def follow(self, log: PublishableLog, prefix: str = LOG_PREFIX) -> None:
+        """Publish this log below ``prefix``; at once it is held to what was published of it.
+
+        Raises:
+            IntegrityViolation: ``ledger.rollback`` or ``ledger.corrupt``, see ``Publication.open``.
+            Misconfigured: ``ledger.other_origin``.
+        """
+        if not self._enabled:
+            return
+        publication = Publication(self._files, log, prefix)
+        if self._anew:
+            publication.forget()
+        publication.open()
+        self._publications.append(publication)
 
     @property
     def size(self) -> int:
         """How many entries of the log itself are published, 0 where publishing is turned off."""
         return self._publications[0].size if self._publications else 0
-
-    def add(self, publication: Publication) -> None:
-        """Publish one more log, opened already."""
-        self._publications.append(publication)
 
     async def run(self) -> None:
         """Publish for ever; a round begins no sooner than one interval after the last one began.
