@@ -295,13 +295,14 @@ class SimFile:
 
 
 class SimVFS(apsw.VFS):
-    """The disk as SQLite sees it. ``default`` lets SQLite's own randomness (salts of the log) come from the seed."""
+    """The disk as the SQLite of one process sees it. ``default`` lets SQLite's own randomness (salts of the log) come from the seed."""
 
-    def __init__(self, disk: Disk, *, seed: object = 0, default: bool = False) -> None:
+    def __init__(self, disk: Disk, *, seed: object = 0, name: str = VFS, default: bool = False) -> None:
         self.disk = disk
+        self.name = name
         self._generation = disk.generation
         self._chance = Random(f"{seed}/sqlite")  # noqa: S311  # salts of a simulated file
-        super().__init__(VFS, base="", makedefault=default)
+        super().__init__(name, base="", makedefault=default)
         if default:
             apsw.randomness(0)
 

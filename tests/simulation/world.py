@@ -96,11 +96,11 @@ class Attentive(Watch):
 class SimWorld:
     """One run of one seed and one plan."""
 
-    def __init__(self, seed: int, plan: Plan, loop: SimLoop, vfs: SimVFS, machine: Machine) -> None:
+    def __init__(self, seed: int, plan: Plan, loop: SimLoop, machine: Machine) -> None:
         self.seed = seed
         self.plan = plan
         self.loop = loop
-        self.vfs = vfs
+        self.drivers: list[SimVFS] = []
         self.machine = machine
         self.disk = machine.disk
         self.chance = faults.random_of(seed, "world")
@@ -167,7 +167,8 @@ class SimWorld:
             self.lives += 1
             self._over = self.loop.create_future()
             self._node = Node("hub", IPS["hub"])
-            self.vfs.attach()
+            driver = SimVFS(self.disk, seed=f"{self.seed}/{self.lives}", name=f"{VFS}-{self.lives}", default=True)
+            self.drivers.append(driver)
             self.disk.arm(faults.of_disk(self.plan, self.lives))
             self.loop.note("boot", self.lives, b"")
             life = self.loop.start_in(self._node, self._live(self.lives))
@@ -187,7 +188,7 @@ class SimWorld:
                 entropy=SeededEntropy(f"{self.seed}/{life}"),
                 files=SimFiles(self.disk, ROOT),
                 directory=ROOT,
-                vfs=VFS,
+                vfs=self.drivers[-1].name,
                 socket_files=False,
             )
             hub = build(self.settings, world, watch=self._watch, accept_clock="nguoi-truc")
@@ -356,17 +357,16 @@ def simulate(
     planned = [dict(fault) for fault in (faults.draw(seed) if plan is None else plan)]
     loop = SimLoop(seed, lines=lines)
     machine = Machine(seed)
-    vfs = SimVFS(machine.disk, seed=seed, default=True)
     enabled = gc.isenabled()
     gc.disable()
+    world = SimWorld(seed, planned, loop, machine)
     try:
-        world = SimWorld(seed, planned, loop, vfs, machine)
-        try:
-            run(world.unfold(), loop, seed=seed)
-        except Exception as error:  # noqa: BLE001  # a world that breaks is a finding of its seed
-            world.findings.append(f"world: {error!r}")
+        run(world.unfold(), loop, seed=seed)
+    except Exception as error:  # noqa: BLE001  # a world that breaks is a finding of its seed
+        world.findings.append(f"world: {error!r}")
     finally:
-        vfs.unregister()
+        for driver in world.drivers:
+            driver.unregister()
         if enabled:
             gc.enable()
     _GRAVEYARD.append(world)
