@@ -4,7 +4,7 @@ The turn is the row lock of the store. Under it the leaves that others committed
 comes out must be what they signed: a writer never builds on a tree that it did not compute itself.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from hashlib import sha256
 from typing import Final, Protocol
@@ -61,6 +61,15 @@ class SharedChain(Chain):
     def newest(self) -> int:
         """See ``Chain.newest``."""
         return self._turns.size()
+
+    def moved_on(self, expected: Mapping[bytes, int]) -> list[bytes]:
+        """Which of these streams are no longer at the revision (-1: no event) they were decided at.
+
+        Asked within ``turn``, the answer holds until the turn is over: what was decided for the streams named is
+        decided again; everything else is only placed again.
+        """
+        heads = self.heads_of(list(expected))
+        return [stream for stream, rev in expected.items() if rev != (heads[stream][1] if stream in heads else -1)]
 
     def refresh(self) -> bool:
         """Take in what others committed, without waiting for a turn; whether there was anything."""

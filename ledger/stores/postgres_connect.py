@@ -16,8 +16,9 @@ OLDEST_SERVER: Final = 150_000
 CONNECT_TIMEOUT_S: Final = 5
 LOCK_TIMEOUT_S: Final = 10
 """How long a commit waits for another writer's; longer means that it hangs."""
-IDLE_IN_TRANSACTION_S: Final = 10
-"""A writer that stands still inside a transaction (stopped, swapped out) loses its session and with it the lock."""
+IDLE_IN_TRANSACTION_MS: Final = 5_000
+"""A writer that stands still inside a transaction (stopped, swapped out) loses its session and with it the lock, before
+those who wait for it give up."""
 _SCHEMA: Final = re.compile(r"[a-z][a-z0-9_]{0,40}")
 _WAITED_FOR: Final = frozenset({"on", "remote_apply", "remote_write"})
 Session: TypeAlias = "psycopg.Connection[tuple[Any, ...]]"
@@ -57,7 +58,7 @@ def _options(schema: str, *, read_only: bool) -> str:
         "search_path": schema,
         "synchronous_commit": "on",
         "lock_timeout": f"{LOCK_TIMEOUT_S}s",
-        "idle_in_transaction_session_timeout": f"{IDLE_IN_TRANSACTION_S}s",
+        "idle_in_transaction_session_timeout": f"{IDLE_IN_TRANSACTION_MS}ms",
         "default_transaction_isolation": "read\\ committed",
         "default_transaction_read_only": "on" if read_only else "off",
         "jit": "off",

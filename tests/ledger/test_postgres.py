@@ -17,6 +17,7 @@ from ledger.chain import Chain
 from ledger.checkpoint import Scribe
 from ledger.keys import log_signer
 from ledger.shared_chain import SharedChain
+from ledger.stores import postgres_connect
 from ledger.stores.postgres import PostgresStore
 from ledger.stores.schema import APPEND_ONLY
 from ledger.stores.store import Batch, Moved
@@ -167,6 +168,44 @@ def test_a_batch_placed_before_somebody_else_committed_is_refused_and_decided_ag
         assert not second.refresh()
         assert second.root() == first.root()
         assert second.newest() == 2
+
+
+def test_only_what_was_decided_for_a_stream_that_moved_on_is_decided_again(postgres_dsn: str) -> None:
+    party, other_dossier = bytes(15) + b"p", bytes(15) + b"o"
+    with _opened(postgres_dsn, "join") as one, _opened(postgres_dsn, "join") as other:
+        first, second = SharedChain(one, _scribe()), SharedChain(other, _scribe())
+        expected = {A: -1, other_dossier: -1}
+        assert first.moved_on(expected) == []
+        second.commit(_batch(1, party, A))
+        with first.turn() as moved:
+            assert moved
+            assert first.moved_on(expected) == [A]
+            head = first.head(party)
+            assert head is not None
+            batch = _batch(3, party, rev=head[1] + 1)  # a party's revision is whatever comes next under the lock
+            entry = _batch(4, other_dossier)
+            for name in ("events", "hashes"):
+                getattr(batch, name).extend(getattr(entry, name))
+            batch.heads |= entry.heads
+            first.commit(batch)
+        with second.turn():
+            assert second.moved_on({party: 1, A: 0, other_dossier: 0}) == []
+
+
+def test_a_writer_that_stands_still_within_its_turn_loses_it(
+    postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with _opened(postgres_dsn, "join") as other:
+        second = SharedChain(other, _scribe())
+        monkeypatch.setattr(postgres_connect, "IDLE_IN_TRANSACTION_MS", 300)
+        with _opened(postgres_dsn, "join") as one:
+            first = SharedChain(one, _scribe())
+            one.begin(_batch(1, A))
+            second.commit(_batch(1, B))  # waits until the server has ended the other session
+            with pytest.raises(IntegrityViolation, match=r"ledger\.unavailable"):
+                one.finish(0, bytes(32), 1, "note 1")
+            assert first.refresh()
+            assert first.root() == second.root()
 
 
 def test_a_turn_that_ends_without_a_commit_leaves_nothing(postgres_dsn: str) -> None:
