@@ -1,8 +1,9 @@
 """Erasing a dossier for ever: its key, what belongs to it under keys of its own, and every copy made of it.
 
 Written down first, then done, then answered: the ``ItemErased`` event is durable before the first key is destroyed, so
-an erasure that a crash cuts short ends at the next start (``ledger.erasure``). Between the event and the last key the
-loop is not given up, and delivery stands still: nobody decides on, or sends, half an erased dossier.
+an erasure that a crash cuts short ends at the next start (``ledger.erasure``). From before the event until after the
+last key delivery stands still, and from the event on no code leads to the dossier: nobody decides on, or sends, half an
+erased one.
 
 A code that an erased dossier had leads nowhere. A later message under it begins a new dossier with a new key, which
 nothing on the log connects with the old one.
@@ -125,7 +126,7 @@ class Eraser:
         self, dossier: Dossier, found: dict[str, None], scanned: int, *, ground: str, by: str
     ) -> dict[str, Any]:
         async with self._delivery.standing_still(dossier.streams) as open_at:
-            # From here to the end of the block the loop is not given up.
+            # Nothing comes between finding what belongs to it and writing that down: the loop is not given up.
             self._ledger.flush()
             found.update(dict.fromkeys(self._items_after(dossier, Mentions(dossier.codes), scanned)))
             now = self._clock.now()
@@ -135,13 +136,11 @@ class Eraser:
             ]
             first = dossier.streams[0].hex()
             erased.append(ItemErased(stream=first, items=(WHOLE, *found), ground=ground, by=by, erased_at=now))
-            position, keys = self._write_down(erased, self._withdrawals(open_at, now))
+            position = self._write_down(erased, self._withdrawals(open_at, now))
+            keys = await self._carry_out(erased)
             for one in dossier.streams:
                 self._dossiers.forget(one)
             agency_of.cache_clear()
-        for one in dossier.streams:
-            for _ in self._ledger.erasure.unlink(one):
-                await asyncio.sleep(0)
         await self._purge()
         return {
             "streams": [one.hex() for one in dossier.streams],
@@ -160,7 +159,8 @@ class Eraser:
         event = ItemErased(
             stream=dossier.streams[0].hex(), items=tuple(items), ground=ground, by=by, erased_at=self._clock.now()
         )
-        position, keys = self._write_down([event], [])
+        position = self._write_down([event], [])
+        keys = await self._carry_out([event])
         await self._purge()
         return {
             "streams": [],
@@ -171,8 +171,8 @@ class Eraser:
             "parties": list(dossier.parties),
         }
 
-    def _write_down(self, erased: Sequence[ItemErased], withdrawn: Sequence[SyncParked]) -> tuple[int, int]:
-        """Make the events durable, then destroy the keys: (position of the last one, keys destroyed)."""
+    def _write_down(self, erased: Sequence[ItemErased], withdrawn: Sequence[SyncParked]) -> int:
+        """Make the events durable; the position of the last one."""
         ledger = self._ledger
         governance = ledger.named_stream(*STREAM)
         events = [NewEvent(ledger.named_stream("target", event.target), event) for event in withdrawn]
@@ -184,9 +184,19 @@ class Eraser:
             standings.append(Standing(stream, event.target, known.through, known.rows, WITHDRAWN))
         placed = ledger.submit(Unit(events=tuple(events), standings=tuple(standings)))
         ledger.flush()
-        keys = ledger.erasure.carry_out(erased)
-        self._feed.forget()
-        return placed.positions[-1], keys
+        return placed.positions[-1]
+
+    async def _carry_out(self, erased: Sequence[ItemErased]) -> int:
+        """Do what is written down; how many keys were destroyed. A disk that fails in between stops the ledger."""
+        try:
+            for _ in self._ledger.erasure.unlink(erased):
+                await asyncio.sleep(0)
+            return self._ledger.erasure.destroy(erased)
+        except IntegrityViolation as error:
+            self._ledger.halt(error)
+            raise
+        finally:
+            self._feed.forget()
 
     def _withdrawals(self, open_at: Mapping[str, Sequence[bytes]], now: int) -> list[SyncParked]:
         return [
@@ -236,7 +246,9 @@ class Eraser:
             if items:
                 self._ledger.flush()
                 now = self._clock.now()
-                self._write_down([ItemErased(stream="", items=tuple(items), ground=ground, by=by, erased_at=now)], [])
+                event = ItemErased(stream="", items=tuple(items), ground=ground, by=by, erased_at=now)
+                self._write_down([event], [])
+                await self._carry_out([event])
                 await self._purge()
             return done, len(items)
 

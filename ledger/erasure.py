@@ -1,6 +1,6 @@
 """Erasing content for ever: what an ``ItemErased`` event names is made unreadable, now and after every start.
 
-The order is: the event is durable, then the keys are destroyed, then what leads to the dossier is removed and both
+The order is: the event is durable, then no code leads to the dossier, then the keys are destroyed, then both
 write-ahead logs are emptied. A crash anywhere between leaves an event whose keys still exist, and the next start does
 the rest before anything is served. Because every start does it again for every event, an old copy of the key file
 brings nothing back. Leaves, commitments and roots stay as they are: what remains confirms no guess, because each
@@ -8,7 +8,10 @@ commitment's salt died with the key.
 """
 
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
+
+import apsw
 
 from contracts.errors import IntegrityViolation
 from ledger.chain import Chain
@@ -90,39 +93,56 @@ class Erasure:
 
     # ── carrying out ─────────────────────────────────────────────────────────────────────────────
 
-    def carry_out(self, events: Sequence[ItemErased]) -> int:
-        """Destroy the keys that durable erasures name; how many still existed. What leads to the dossiers is left."""
-        streams = [bytes.fromhex(event.stream) for event in events if WHOLE in event.items]
-        keys = [key for event in events for key in self.keys_of(event)]
-        self._overlay.erase(streams)
-        self._reader.forget()
-        return self._vault.destroy_all(keys)
+    def unlink(self, events: Sequence[ItemErased]) -> Iterator[None]:
+        """The first half: no code leads to the erased dossiers any more. A slice of the lookup keys at a time.
 
-    def unlink(self, stream: bytes) -> Iterator[None]:
-        """Remove every lookup key that leads to a dossier, a slice at a time."""
+        From the first step on nobody finds these dossiers; a message under one of their codes begins another.
+        """
+        streams = {bytes.fromhex(event.stream): None for event in events if WHOLE in event.items}
+        self._overlay.erase(streams)
         after = b""
-        while True:
-            after = self._chain.store.unlink(stream, after, UNLINK_SLICE)
+        while streams:
+            with _stopping():
+                after = self._chain.store.unlink(streams, after, UNLINK_SLICE)
             yield
             if not after:
                 return
 
+    def destroy(self, events: Sequence[ItemErased]) -> int:
+        """The second half: destroy the keys that durable erasures name; how many still existed."""
+        keys = [key for event in events for key in self.keys_of(event)]
+        self._reader.forget()
+        with _stopping():
+            return self._vault.destroy_all(keys)
+
+    def carry_out(self, events: Sequence[ItemErased]) -> int:
+        """Both halves at once, for durable erasures; how many keys still existed. ``scrub`` comes after.
+
+        Raises:
+            IntegrityViolation: ``ledger.unavailable`` when the disk fails. What was written down is then done by the
+                next start, and until then nothing may be served.
+        """
+        for _ in self.unlink(events):
+            pass
+        return self.destroy(events)
+
     def scrub(self) -> None:
         """Empty both write-ahead logs. ``ledger.unavailable`` while a reader keeps an old state open."""
-        self._vault.scrub()
-        self._chain.store.scrub()
+        with _stopping():
+            self._vault.scrub()
+            self._chain.store.scrub()
 
     def finish(self) -> int:
-        """Carry out again everything that was ever written down, at a start; how many keys still existed."""
+        """Carry out again everything that was ever written down, at a start; how many keys still existed.
+
+        Codes were unlinked before keys were destroyed, so they are looked through only where a key is left.
+        """
         events = list(self.recorded())
         if not events:
             return 0
-        destroyed = self.carry_out(events)
-        if destroyed:
-            for event in events:
-                if WHOLE in event.items:
-                    for _ in self.unlink(bytes.fromhex(event.stream)):
-                        pass
+        self._overlay.erase(bytes.fromhex(event.stream) for event in events if WHOLE in event.items)
+        left = [event for event in events if self._vault.alive(self.keys_of(event))]
+        destroyed = self.carry_out(left)
         self.scrub()
         return destroyed
 
@@ -163,6 +183,15 @@ class Erasure:
         """(part, content) of what was refused in the message at a position and is still readable."""
         parts = self._reader.message_parts(position)
         return [(at, content) for at, (role, content) in enumerate(parts) if role == REFUSED and content is not None]
+
+
+@contextmanager
+def _stopping() -> Iterator[None]:
+    """A disk that fails in the middle of an erasure is the ledger's failure."""
+    try:
+        yield
+    except apsw.Error as error:
+        raise IntegrityViolation("ledger.unavailable", f"{type(error).__name__}: {error}") from error
 
 
 def own_parts(layout: Layout, erased: Collection[bytes]) -> list[int | str]:

@@ -169,6 +169,10 @@ class Vault:
             self._store.replace_all([(block, self._wrap(keys, _block_name(block))) for block, keys in blocks.items()])
         return destroyed
 
+    def alive(self, key_ids: Iterable[int]) -> bool:
+        """Whether any of these keys still exists."""
+        return any(self._slot(self._block(key_id), key_id) != _ERASED for key_id in key_ids)
+
     def scrub(self) -> None:
         """Make sure that no destroyed key lies beside the table of keys, after a crash on the way."""
         self._store.scrub()

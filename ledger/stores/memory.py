@@ -1,7 +1,7 @@
 """The log in memory: the same promises as long as the process lives, with a plan of faults for tests."""
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from operator import itemgetter
 from typing import Literal, TypeAlias
 
@@ -187,11 +187,11 @@ class MemoryStore:
         """See ``Store.layouts``."""
         return [(at, row.layout) for at, row in sorted(self._messages.items()) if at > after][:limit]
 
-    def unlink(self, stream: bytes, after: bytes, limit: int) -> bytes:
+    def unlink(self, streams: Collection[bytes], after: bytes, limit: int) -> bytes:
         """See ``Store.unlink``."""
         keys = [code for code in sorted(self._codes) if code > after][:limit]
         for code in keys:
-            if self._codes[code] == stream:
+            if self._codes[code] in streams:
                 del self._codes[code]
         return keys[-1] if keys else b""
 

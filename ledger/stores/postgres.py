@@ -10,7 +10,7 @@ placed before somebody else committed is refused as ``Moved`` with nothing writt
 Small batches go in one round trip, large ones by COPY. psycopg blocks the calling thread, as SQLite does.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any, Final, Literal, TypeAlias
 
@@ -239,12 +239,12 @@ class PostgresStore(PostgresReading):
             cursor.execute(_LEAVES.encode(), statements[-1][1])
         self._written = [row[0] for row in cursor.fetchall()]
 
-    def unlink(self, stream: bytes, after: bytes, limit: int) -> bytes:
+    def unlink(self, streams: Collection[bytes], after: bytes, limit: int) -> bytes:
         """See ``Store.unlink``."""
         rows = self.rows("SELECT code, stream FROM codes WHERE code > %b ORDER BY code LIMIT %b", (after, limit))
-        gone = [row[0] for row in rows if row[1] == stream]
+        gone = [row[0] for row in rows if row[1] in streams]
         if gone:
-            self._session.execute(b"DELETE FROM codes WHERE code = ANY (%b::bytea[]) AND stream = %b", (gone, stream))
+            self._session.execute(b"DELETE FROM codes WHERE code = ANY (%b::bytea[])", (gone,))
         return rows[-1][0] if rows else b""
 
     def scrub(self) -> None:

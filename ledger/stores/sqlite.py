@@ -1,6 +1,6 @@
 """The log in one SQLite file through apsw: WAL, synchronous FULL, one connection that writes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Final
 
 import apsw
@@ -226,10 +226,10 @@ class SqliteStore:
             "SELECT position, layout FROM messages WHERE position > ? ORDER BY position LIMIT ?", (after, limit)
         )
 
-    def unlink(self, stream: bytes, after: bytes, limit: int) -> bytes:
+    def unlink(self, streams: Collection[bytes], after: bytes, limit: int) -> bytes:
         """See ``Store.unlink``."""
         rows = self._rows("SELECT code, stream FROM codes WHERE code > ? ORDER BY code LIMIT ?", (after, limit))
-        gone = [(row[0],) for row in rows if row[1] == stream]
+        gone = [(row[0],) for row in rows if row[1] in streams]
         if gone:
             before = int(self._row("PRAGMA secure_delete")[0])
             connect.pragma(self._connection, "secure_delete", "ON", 1)

@@ -1,6 +1,6 @@
 """What a store of the log must do: one batch, one transaction, in two steps round the signing of its checkpoint."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple, Protocol, TypeAlias
 
 Head: TypeAlias = tuple[int, int, int, bytes]
@@ -210,8 +210,8 @@ class Store(Protocol):
         """(position, layout) of messages beyond a position, in order, without their sealed bytes."""
         ...
 
-    def unlink(self, stream: bytes, after: bytes, limit: int) -> bytes:
-        """Remove what leads to a stream among the next ``limit`` lookup keys; the last one looked at, b"" at the end.
+    def unlink(self, streams: Collection[bytes], after: bytes, limit: int) -> bytes:
+        """Remove what leads to these streams among the next ``limit`` keys; the last one looked at, b"" at the end.
 
         Their bytes MUST be overwritten, and gone once ``scrub`` returned.
         """
