@@ -73,7 +73,7 @@ def build_app(  # noqa: PLR0913  # the pieces of a hub come in by name
     guarded = guard(access, observer, doors.is_draining, barred=barred, drop_in=drop_in)
     app = web.Application(middlewares=[guarded], client_max_size=_CLIENT_MAX_SIZE)
     messages = Messages(admit=gate.admit, adapters=adapters, ledger=ledger, gate=gate, limits=limits)
-    pages = DossierPages(sight=sight, views=views, feed=feed, parties=parties)
+    pages = DossierPages(sight=sight, views=views, feed=feed, parties=parties, prove=ledger.prove)
     doors.streams = streams = Streams(feed)
     app.add_routes(
         [

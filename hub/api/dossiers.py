@@ -1,6 +1,6 @@
 """``/v1/dossiers`` and ``/v1/parties``: search, state, past, difference, events, synchronisation."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -10,9 +10,11 @@ from aiohttp import web
 from contracts.errors import MessageRefused
 from contracts.moment import from_datetime, rfc3339
 from hub.api.guard import caller
+from hub.api.receipt import evidence
 from hub.api.sight import Sight, difference
 from hub.feed import Feed
 from hub.views.views import Views
+from ledger.port import Proof
 
 _ENCODER: Final = msgspec.json.Encoder()
 _MOST: Final = 500
@@ -21,8 +23,17 @@ _MOST: Final = 500
 class DossierPages:
     """The dossier handlers of one hub."""
 
-    def __init__(self, *, sight: Sight, views: Views, feed: Feed, parties: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(
+        self,
+        *,
+        sight: Sight,
+        views: Views,
+        feed: Feed,
+        parties: Sequence[Mapping[str, Any]],
+        prove: Callable[[int], Proof],
+    ) -> None:
         self._sight = sight
+        self._prove = prove
         self._views = views
         self._feed = feed
         self._parties = parties
@@ -79,7 +90,7 @@ class DossierPages:
         return reply({"code": state.code, "position": state.head, "sync": self._sight.sync(state.stream)})
 
     async def message(self, request: web.Request) -> web.Response:
-        """The fate of a message."""
+        """The fate of a message; its sender also gets the evidence of a receipt, however the message came."""
         principal = caller(request)
         message_id = request.match_info["id"]
         fate = self._views.message(message_id)
@@ -90,6 +101,8 @@ class DossierPages:
             raise MessageRefused("query.not_found")
         shown = msgspec.to_builtins(fate)
         shown["recorded_at"] = rfc3339(fate.recorded_at)
+        if principal.role == "party":
+            shown["receipt"] = evidence(self._prove(fate.position))
         return reply(shown)
 
     async def parties(self, request: web.Request) -> web.Response:

@@ -1,6 +1,5 @@
 """``POST /v1/messages``: one message in the party's own format; ``GET /v1/messages/{id}``: its fate."""
 
-from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -14,20 +13,10 @@ from contracts.moment import rfc3339
 from contracts.ports import Adapter, Admit, Admitted, Gate, RecordOutcome
 from contracts.reading import Note
 from hub.api.guard import caller
+from hub.api.receipt import evidence
 from ledger.port import Ledger
 
 _ENCODER: Final = msgspec.json.Encoder()
-
-
-class _Place(msgspec.Struct, frozen=True, gc=False):
-    """Where a leaf stands in the stream of its party."""
-
-    sid: str
-    rev: int
-    prev: str
-
-
-_PLACES: Final = msgspec.json.Decoder(_Place)
 _MAX_KEY: Final = 255
 
 
@@ -79,27 +68,12 @@ class Messages:
         proof = self._ledger.prove(admitted.position)
         return {
             "message_id": admitted.message_id,
-            "position": admitted.position,
-            "leaf_hash": proof.leaf_hash.hex(),
             "accepted_at": rfc3339(admitted.accepted_at),
             "duplicate": admitted.duplicate,
             "dossiers": [_outcome(record) for record in admitted.records],
             "warnings": [_note(note) for note in admitted.warnings],
-            "checkpoint": proof.checkpoint,
-            "proof": proof.proof,
-            "source": _source(proof.leaf),
-            "leaf": b64encode(proof.leaf).decode("ascii"),
-            "opening": proof.opening,
+            **evidence(proof),
         }
-
-
-def _source(leaf: bytes) -> dict[str, Any]:
-    """The party's own sequence: its stream, the number of this message in it, and the leaf hash of the one before.
-
-    Two receipts with consecutive numbers leave no room for a message between them.
-    """
-    place = _PLACES.decode(leaf)
-    return {"stream": place.sid, "rev": place.rev, "prev": place.prev}
 
 
 def _idempotency_key(request: web.Request) -> str:

@@ -13,7 +13,7 @@ from ledger.tiles import TileReader
 from ledger.verifier import verify_message
 from ledger.verifier.source import verify_source
 from tests.integration.samples import packet, record
-from tests.integration.served import BARE, COUNTER, Served, served
+from tests.integration.served import AUDITOR, BARE, COUNTER, Served, served
 
 
 async def send(hub: Served, *numbers: int, key: str, **fields: Any) -> dict[str, Any]:
@@ -172,3 +172,25 @@ async def test_the_receipts_of_two_senders_are_not_one_sequence(alone: Served) -
 async def test_a_receipt_signed_by_somebody_else_is_not_believed(alone: Served) -> None:
     mine = await send(alone, 1, key="goi-1")
     assert not verify_source([mine], ["khac.example+00000000+AAAA"])["ok"]
+
+
+async def test_a_sender_through_a_drop_in_address_asks_for_its_receipts_afterwards(alone: Served) -> None:
+    session = await alone.login(COUNTER)
+    records = [record(1)], [record(2)]
+    ids = [
+        (await alone.mapi("DongBoHoSoMC", one, session=session, isUpdating="False"))["message_id"] for one in records
+    ]
+    fates = [(await alone.get(f"/v1/messages/{one}", by=COUNTER)).json for one in ids]
+    receipts = [fate["receipt"] for fate in fates]
+    assert [one["position"] for one in receipts] == [fate["position"] for fate in fates]
+    verdict = verify_source(receipts, [alone.hub.ledger.vkey])
+    assert verdict["ok"], verdict
+    shown = (await alone.get(f"/v1/messages/{ids[0]}", by=AUDITOR)).json
+    assert "receipt" not in shown
+
+
+async def test_the_receipt_asked_for_later_is_the_one_that_was_given(alone: Served) -> None:
+    given = await send(alone, 1, 2, key="goi-1")
+    await send(alone, 3, key="goi-2")
+    later = (await alone.get(f"/v1/messages/{given['message_id']}", by=COUNTER)).json["receipt"]
+    assert later == {name: given[name] for name in later}
