@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 import apsw
+import msgspec
 
 from contracts.errors import IntegrityViolation
 from hub.views.schema import SCHEMA, VERSION
@@ -19,6 +20,7 @@ from tests.integration.served import judged
 if TYPE_CHECKING:
     from tests.simulation.world import SimWorld
 
+_ROW_TIMES: Final = {"portal": "ThoiDiemXuLy", "opencps": "DateCreated"}
 _NEW: Final = frozenset({"applied", "questioned", "parked"})
 _PERSONAL: Final = ("Mẫu".encode(), b"M\\u1eabu", b"H99-", b"H98-", b"G15-", b"@example")
 
@@ -30,6 +32,8 @@ async def judge(world: "SimWorld") -> None:
     findings += [f"promise: refused {one}" for one in world.parties.refused]
     findings += promise(world, hub)
     findings += [f"parties: {one.party} {one.code} {one.what} {one.detail}" for one in await judged_parties(world, hub)]
+    findings += order(world, hub)
+    findings += pulled(world, hub)
     findings += log(world, hub)
     findings += receipts(world, hub)
     findings += await views(hub)
@@ -59,6 +63,23 @@ def promise(world: "SimWorld", hub: Hub) -> list[str]:
         digests[event.message_id] for _, event in accepted if any(item.state in _NEW for item in event.items)
     )
     found += [f"promise: {count} effects of one message {name[:12]}" for name, count in effects.items() if count > 1]
+    return found
+
+
+def pulled(world: "SimWorld", hub: Hub) -> list[str]:
+    """What the civil-status service handed out and heard acknowledged is known to the hub."""
+    return [f"promise: pulled {code} is lost" for code in world.parties.enqueued if not hub.views.find(code)]
+
+
+def order(world: "SimWorld", hub: Hub) -> list[str]:
+    """Rows of one dossier reach a target in the order of the log: a late one may come later, none sooner."""
+    found = []
+    for name, members in _ROW_TIMES.items():
+        for code, held in world.parties.stage.simulators[name].holdings().items():
+            rows = list({msgspec.json.encode(row): row for row in held["rows"]}.values())
+            times = [str(row[members]) for row in rows]
+            if times != sorted(times):
+                found.append(f"order: rows of {code} at {name}: {times}")
     return found
 
 

@@ -79,6 +79,7 @@ class Parties:
         """Every checkpoint that was ever handed out, receipts' included."""
         self.refused: list[str] = []
         self.findings: list[str] = []
+        self.enqueued: list[str] = []
         self._number = chance.randrange(300)
         self._sessions: list[ClientSession] = []
 
@@ -86,7 +87,7 @@ class Parties:
         """Serve the three systems, each on its own machine."""
         for name, simulator in self.stage.simulators.items():
             await self._loop.start_in(Node(name, IPS[name]), _serve(simulator.app(), IPS[name]))
-        self.stage.simulators["civil_status"].enqueue(self._chance.randrange(3))
+        self.enqueued = self.stage.simulators["civil_status"].enqueue(self._chance.randrange(3))
 
     def start(self) -> None:
         """Begin to send and to audit."""
