@@ -49,6 +49,10 @@ class Readable:
         """The verifier key of the log."""
         return self._chain.scribe.key.text()
 
+    def attest(self, statement: str) -> str:
+        """See ``Scribe.attest``."""
+        return self._chain.scribe.attest(statement)
+
     def tree(self) -> LogTree:
         """The log as it is published: committed leaves, nodes and checkpoint, nothing opened."""
         return LogTree(self._chain)
@@ -128,6 +132,21 @@ class Readable:
         """(role, content) of every part of a message; None for what was erased."""
         self._check()
         return self._reader.message_parts(position)
+
+    def opened(self, position: int) -> tuple[bytes, bytes] | None:
+        """(salt, stored state) of a durable event, for evidence; None where its key was destroyed."""
+        self._check()
+        return self._reader.opened(position)
+
+    def opened_parts(self, position: int) -> tuple[list[bytes], list[tuple[bytes, bytes] | None]]:
+        """The commitments of all parts of a message, and (salt, content) of each, None for what was erased."""
+        self._check()
+        return self._reader.opened_parts(position)
+
+    def named_stream_of(self, kind: str, name: str) -> bytes:
+        """The stream of that name, b"" where it was never used; unlike ``named_stream`` it begins none."""
+        found = (stream for known, called, stream in self._chain.store.names() if (known, called) == (kind, name))
+        return next(found, b"")
 
     def audit(self, position: int) -> tuple[int, int]:
         """(opened, erased) items at a position; ``ledger.corrupt`` when one is not what was committed to."""

@@ -146,6 +146,21 @@ class Reader:
         parts, _ = open_parts(self._placer, self._vault, row, stream, rev)
         return [(part.role, part.content) for part in parts]
 
+    def opened(self, position: int) -> tuple[bytes, bytes] | None:
+        """(salt, stored state) of a durable event; None where its key was destroyed."""
+        row = self._store.events(position - 1, 1)[0]
+        return self._open_state(row, self._key_of(row.originator_id))
+
+    def opened_parts(self, position: int) -> tuple[list[bytes], list[tuple[bytes, bytes] | None]]:
+        """(commitments of all parts, salt and content of each); None where a part was erased."""
+        row, stream, rev = self._message(position)
+        parts, _ = open_parts(self._placer, self._vault, row, stream, rev)
+        kept = row.commitments
+        commitments = [kept[at : at + 32] for at in range(0, len(kept), 32)]
+        return commitments, [
+            None if part.salt is None or part.content is None else (part.salt, part.content) for part in parts
+        ]
+
     def audit(self, position: int) -> tuple[int, int]:
         """(opened, erased) items at a position, each held to its commitment; else ``ledger.corrupt``."""
         row = self._store.events(position - 1, 1)[0]

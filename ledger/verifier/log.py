@@ -26,9 +26,9 @@ class LogVerifier:
         self._seen = 0
         try:
             self._claimed: tuple[str, int, bytes] | None = read_checkpoint(checkpoint, vkeys)
-        except (Untrusted, ValueError) as error:
+        except Untrusted as error:
             self._claimed = None
-            self.report.fail("signature", "verify.signature", str(error))
+            self.report.fail("signature", error.code, str(error))
         self._advance()
 
     def _advance(self) -> None:
@@ -39,12 +39,12 @@ class LogVerifier:
         self._tree.add(entry_hash(entry))
         expected = self._tree.size
         if position != expected:
-            self.report.fail("positions", "verify.position", f"position {position} where {expected} must be", position)
+            self.report.fail("positions", "TREE_ROOT", f"position {position} where {expected} must be", position)
         leaf = None
         try:
             leaf = read_entry(entry)
         except NotCanonical as error:
-            self.report.fail("leaves", "verify.leaf", str(error), position)
+            self.report.fail("leaves", error.code, str(error), position)
         else:
             self._judge(position, expected, entry, leaf)
         while self._next is not None and self._next[0] <= expected:
@@ -54,26 +54,27 @@ class LogVerifier:
 
     def _judge(self, position: int, expected: int, entry: bytes, leaf: dict[str, Any]) -> None:
         if leaf["idx"] != expected - 1:
-            self.report.fail("positions", "verify.index", f"idx {leaf['idx']} at leaf {expected - 1}", position)
+            self.report.fail("positions", "TREE_ROOT", f"idx {leaf['idx']} at leaf {expected - 1}", position)
         rev, prev = self._heads.get(leaf["sid"], (-1, _START))
         if leaf["rev"] != rev + 1:
-            self.report.fail("streams", "verify.revision", f"rev {leaf['rev']} after {rev} in {leaf['sid']}", position)
+            code = "STREAM_FORK" if leaf["rev"] <= rev else "CHAIN"
+            self.report.fail("streams", code, f"rev {leaf['rev']} after {rev} in {leaf['sid']}", position)
         if leaf["prev"] != prev:
-            self.report.fail("streams", "verify.prev", f"prev of {leaf['sid']} is not its previous leaf", position)
+            self.report.fail("streams", "CHAIN", f"prev of {leaf['sid']} is not its previous leaf", position)
         self._heads[leaf["sid"]] = (leaf["rev"], entry_hash(entry).hex())
         if leaf["tr"] < self._time:
-            self.report.fail("time", "verify.time", f"{leaf['tr']} after {self._time}", position)
+            self.report.fail("time", "TIME_ORDER", f"{leaf['tr']} after {self._time}", position)
         self._time = max(self._time, leaf["tr"])
 
     def _judge_checkpoint(self, size: int, note: str) -> None:
         self._seen += 1
         try:
             _, claimed, root = read_checkpoint(note, self._vkeys)
-        except (Untrusted, ValueError) as error:
-            self.report.fail("checkpoints", "verify.signature", str(error), size)
+        except Untrusted as error:
+            self.report.fail("checkpoints", error.code, str(error), size)
             return
         if claimed != size or size != self._tree.size or root != self._tree.root():
-            self.report.fail("checkpoints", "verify.root", f"the checkpoint of size {claimed} signs another tree", size)
+            self.report.fail("checkpoints", "TREE_ROOT", f"the checkpoint of size {claimed} signs another tree", size)
 
     def heads(self) -> dict[str, tuple[int, str]]:
         """Stream id → (revision, leaf hash in hex) as recomputed."""
@@ -82,13 +83,13 @@ class LogVerifier:
     def result(self) -> dict[str, Any]:
         """The verdict over everything taken."""
         if self._next is not None:
-            self.report.fail("checkpoints", "verify.size", f"a checkpoint of size {self._next[0]} is beyond the log")
+            self.report.fail("checkpoints", "SIZE_SHORT", f"a checkpoint of size {self._next[0]} is beyond the log")
         if self._claimed is not None:
             origin, size, root = self._claimed
             if size != self._tree.size:
-                self.report.fail("root", "verify.size", f"signed for {size} leaves, there are {self._tree.size}")
+                self.report.fail("root", "SIZE_SHORT", f"signed for {size} leaves, there are {self._tree.size}")
             elif root != self._tree.root():
-                self.report.fail("root", "verify.root", "the leaves lead to another root")
+                self.report.fail("root", "TREE_ROOT", "the leaves lead to another root")
             self.report.note("root", f"{origin}, {size} leaves, root {root.hex()}")
         self.report.note("streams", f"{len(self._heads)} streams")
         self.report.note("checkpoints", f"{self._seen} checkpoints")

@@ -42,15 +42,15 @@ def verify_message(entry: bytes, opening: Mapping[str, str], body: bytes) -> dic
         parts = [item for item in read_entry(entry)["pc"] if item.get("r") == "parts"]
         root, count = parts[0]["c"], parts[0]["n"]
     except (NotCanonical, IndexError, KeyError) as error:
-        report.fail("leaf", "verify.leaf", f"the leaf commits to no message: {error}")
+        report.fail("leaf", getattr(error, "code", "LEAF_FORMAT"), f"the leaf commits to no message: {error}")
     try:
         commitments = _commitments(body, opening)
     except (KeyError, ValueError) as error:
-        report.fail("opening", "verify.opening", f"the opening does not fit: {error}")
+        report.fail("opening", "COMMITMENT", f"the opening does not fit: {error}")
         return report.result()
     tree = Tree()
     for commitment in commitments:
         tree.add(entry_hash(commitment))
     if len(commitments) != count or tree.root().hex() != root:
-        report.fail("content", "verify.content", "the leaf commits to another message")
+        report.fail("content", "COMMITMENT", "the leaf commits to another message")
     return report.result()

@@ -9,18 +9,24 @@ class Report:
     def __init__(self, *checks: str) -> None:
         self._lines: dict[str, dict[str, Any]] = {}
         for check in checks:
-            self._lines[check] = {"check": check, "code": "", "ok": True, "position": None, "detail": ""}
+            self.open(check)
+
+    def open(self, check: str) -> dict[str, Any]:
+        """The line of a check, which passes until something is found."""
+        line = {"check": check, "code": "", "ok": True, "position": None, "detail": ""}
+        return self._lines.setdefault(check, line)
 
     def fail(self, check: str, code: str, detail: str, position: int | None = None) -> None:
         """Record that a check failed."""
-        line = self._lines[check]
+        line = self.open(check)
         if line["ok"]:
             line.update(ok=False, code=code, detail=detail, position=position)
 
     def note(self, check: str, detail: str) -> None:
         """Say what a passing check saw."""
-        if self._lines[check]["ok"]:
-            self._lines[check]["detail"] = detail
+        line = self.open(check)
+        if line["ok"]:
+            line["detail"] = detail
 
     def holds(self, check: str) -> bool:
         """Whether a check found nothing so far."""

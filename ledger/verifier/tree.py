@@ -63,3 +63,36 @@ def climb(index: int, size: int, node: bytes, path: Sequence[bytes]) -> bytes | 
         return None
     root = up(index, size)
     return None if steps else root
+
+
+def agrees(first: int, second: int, roots: tuple[bytes, bytes], path: Sequence[bytes]) -> bool:
+    """Whether ``path`` proves that the tree of ``first`` entries begins that of ``second`` (RFC 9162 §2.1.4)."""
+    old, new = roots
+    if first == second:
+        return old == new and not path
+    if first == 0:
+        return not path and old == hashlib.sha256(b"").digest()
+    if not 0 < first < second:
+        return False
+    steps = list(path)
+
+    def down(width: int, inside: int, *, whole: bool) -> tuple[bytes, bytes] | None:
+        """(old, new) hash of a subtree of which ``inside`` entries are old."""
+        if inside == width:
+            node = old if whole else (steps.pop(0) if steps else None)
+            return None if node is None else (node, node)
+        half = 1
+        while half * 2 < width:
+            half *= 2
+        if inside <= half:
+            below = down(half, inside, whole=whole)
+            if below is None or not steps:
+                return None
+            return below[0], join(below[1], steps.pop(0))
+        below = down(width - half, inside - half, whole=False)
+        if below is None or not steps:
+            return None
+        beside = steps.pop(0)
+        return join(beside, below[0]), join(beside, below[1])
+
+    return down(second, first, whole=True) == (old, new) and not steps

@@ -9,8 +9,8 @@ import pytest
 
 from contracts.errors import IntegrityViolation
 from ledger import inspect as log_file
-from ledger.writer import Writer
 from ledger.stores.sqlite import SqliteStore
+from ledger.writer import Writer
 from tests.ledger import made
 
 
@@ -76,25 +76,25 @@ def _leaf(old: str, new: str, position: int) -> str:
 
 
 CHANGES = [
-    (_leaf('"v":1}', '"v":1} ', 4), "leaves", "verify.leaf"),
-    (_leaf('"idx":3', '"idx":4', 4), "positions", "verify.index"),
-    (_leaf('"rev":0', '"rev":3', 4), "streams", "verify.revision"),
-    (_leaf('"prev":"0', '"prev":"1', 4), "streams", "verify.prev"),
-    (_leaf('"sv":1', '"sv":2', 2), "root", "verify.root"),
-    (_leaf('"tr":"2026', '"tr":"2025', 9), "time", "verify.time"),
-    ("DELETE FROM events WHERE position = (SELECT max(position) FROM events)", "root", "verify.size"),
-    ("DELETE FROM events WHERE position = 7", "positions", "verify.position"),
+    (_leaf('"v":1}', '"v":1} ', 4), "leaves", "CANONICAL"),
+    (_leaf('"idx":3', '"idx":4', 4), "positions", "TREE_ROOT"),
+    (_leaf('"rev":0', '"rev":3', 4), "streams", "CHAIN"),
+    (_leaf('"prev":"0', '"prev":"1', 4), "streams", "CHAIN"),
+    (_leaf('"sv":1', '"sv":2', 2), "root", "TREE_ROOT"),
+    (_leaf('"tr":"2026', '"tr":"2025', 9), "time", "TIME_ORDER"),
+    ("DELETE FROM events WHERE position = (SELECT max(position) FROM events)", "root", "SIZE_SHORT"),
+    ("DELETE FROM events WHERE position = 7", "positions", "TREE_ROOT"),
     ("UPDATE events SET topic = 'dossier.received' WHERE position = 3", "rows", "verify.row"),
     ("UPDATE nodes SET hashes = zeroblob(length(hashes)) WHERE first > 9", "nodes", "verify.node"),
     ("UPDATE messages SET commitments = zeroblob(length(commitments))", "messages", "verify.message"),
     ("DELETE FROM messages WHERE position = 2", "messages", "verify.message"),
     ("UPDATE heads SET rev = rev + 1 WHERE position = 4", "heads", "verify.head"),
     ("DELETE FROM heads WHERE position = 4", "heads", "verify.head"),
-    ("UPDATE checkpoints SET note = replace(note, ' ', '  ') WHERE size = 6", "checkpoints", "verify.signature"),
+    ("UPDATE checkpoints SET note = replace(note, ' ', '  ') WHERE size = 6", "checkpoints", "NOTE_FORMAT"),
     (
         "UPDATE checkpoints SET note = (SELECT max(note) FROM checkpoints WHERE size = 6) WHERE size = 11",
         "checkpoints",
-        "verify.root",
+        "TREE_ROOT",
     ),
 ]
 
