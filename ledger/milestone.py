@@ -16,11 +16,13 @@ from ledger import checkpoint
 
 MILESTONE_FILE: Final = "keys/log.begun"
 _LOST: Final = (
-    "Put the newest ledger.db and keys.db back into this directory. Only if they are lost for good, begin a new log: "
+    "Put the newest ledger.db and keys.db back into this directory, or their newest state back into the databases. "
+    "Only if they are lost for good, begin a new log: "
     "under another ledger.origin, in an empty directory, and tell whoever holds receipts of this one."
 )
 _OLDER: Final = (
-    "Put the newest ledger.db and keys.db back into this directory. Going on from here makes the receipts given since "
+    "Put the newest ledger.db and keys.db back into this directory, or their newest state back into the databases. "
+    "Going on from here makes the receipts given since "
     f"void; only whoever has told their holders may remove {MILESTONE_FILE} and start."
 )
 

@@ -181,9 +181,12 @@ class Writer(Readable):
         self._bytes -= gathering.bytes
         self._overlay.forget(gathering.batch, self._chain.committed)
         self._reader.remember(gathering.entries)
-        if self._vault.runs_low:
-            self._vault.refill()
         self._wake()
+        if self._vault.runs_low:
+            try:
+                self._vault.refill()
+            except Exception as error:  # noqa: BLE001  # what the key store raises; nobody else would hear of it
+                self._stop(error)
 
     def halt(self, why: IntegrityViolation) -> None:
         """Sign nothing more: what is not committed never will be; waiters and callers get ``ledger.unavailable``."""

@@ -8,7 +8,7 @@ import re
 from typing import Any, Final, TypeAlias
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from contracts.errors import IntegrityViolation, Misconfigured
 
@@ -19,6 +19,13 @@ LOCK_TIMEOUT_S: Final = 10
 IDLE_IN_TRANSACTION_MS: Final = 5_000
 """A writer that stands still inside a transaction (stopped, swapped out) loses its session and with it the lock, before
 those who wait for it give up."""
+_NETWORK: Final = {
+    "keepalives_idle": "5",
+    "keepalives_interval": "2",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "11000",
+}
+"""A server that is silent for about ten seconds is gone: the loop must not wait for it for hours."""
 _SCHEMA: Final = re.compile(r"[a-z][a-z0-9_]{0,40}")
 _WAITED_FOR: Final = frozenset({"on", "remote_apply", "remote_write"})
 Session: TypeAlias = "psycopg.Connection[tuple[Any, ...]]"
@@ -34,9 +41,10 @@ def connect(dsn: str, *, schema: str, read_only: bool = False, durable: bool = T
     if not _SCHEMA.fullmatch(schema):
         raise Misconfigured("config.invalid", "a schema is named by a-z, 0-9 and _", name=schema)
     try:
-        given = str(conninfo_to_dict(dsn).get("options") or "")
+        asked = conninfo_to_dict(dsn)
+        given = str(asked.get("options") or "")
         session = psycopg.connect(
-            dsn,
+            make_conninfo(dsn, **{name: value for name, value in _NETWORK.items() if name not in asked}),
             autocommit=True,
             prepare_threshold=0,
             connect_timeout=CONNECT_TIMEOUT_S,

@@ -23,6 +23,17 @@ _TABLES: Final = (
     'CREATE TABLE secrets (name text COLLATE "C" PRIMARY KEY, wrapped bytea NOT NULL)',
     "ALTER TABLE blocks ALTER COLUMN wrapped SET STORAGE EXTERNAL",
 )
+_ADD: Final = (
+    "INSERT INTO blocks (id, wrapped) SELECT given.id, given.wrapped "
+    "FROM unnest(%b::bigint[], %b::bytea[]) AS given (id, wrapped) WHERE NOT EXISTS "
+    "(SELECT 1 FROM blocks WHERE blocks.id = given.id AND blocks.wrapped = given.wrapped)"
+)
+"""Passes over what the same statement wrote before its answer was lost; another block under a known id still fails."""
+_KEEP_ONE: Final = (
+    "INSERT INTO secrets (name, wrapped) SELECT %b::text, %b::bytea WHERE NOT EXISTS "
+    "(SELECT 1 FROM secrets WHERE name = %b AND wrapped = %b)"
+)
+"""As ``_ADD``."""
 _RIGHTS: Final = (
     "SELECT has_function_privilege('pg_switch_wal()', 'EXECUTE'), pg_has_role('pg_checkpoint', 'MEMBER'), "
     "current_setting('wal_recycle')"
@@ -63,28 +74,30 @@ class PostgresKeys:
         self._session = self._connect()
 
     def _ask(self, statement: str, values: Sequence[Any] = ()) -> list[Any]:
-        """Run one statement, committed by itself; the session is opened again once when it was lost before."""
+        """Run one statement, committed by itself; once more when the session was lost. It MUST bear to be run twice."""
         try:
             if self._session.broken or self._session.closed:
                 self._reopen()
-            cursor = self._session.cursor(binary=True)
             try:
-                cursor.execute(statement.encode(), values)
+                return self._run(statement, values)
             except psycopg.OperationalError:
-                if not self._session.broken or not statement.startswith("SELECT"):
+                if not self._session.broken:
                     raise
                 self._reopen()
-                cursor = self._session.cursor(binary=True)
-                cursor.execute(statement.encode(), values)
-            return cursor.fetchall() if cursor.description else []
+                return self._run(statement, values)
         except (psycopg.OperationalError, Misconfigured) as error:
             raise IntegrityViolation("ledger.unavailable", f"PostgreSQL, keys: {error}") from error
+
+    def _run(self, statement: str, values: Sequence[Any]) -> list[Any]:
+        cursor = self._session.cursor(binary=True)
+        cursor.execute(statement.encode(), values)
+        return cursor.fetchall() if cursor.description else []
 
     def add(self, rows: Sequence[tuple[int, bytes]]) -> None:
         """See ``KeyStore.add``."""
         columns = [list(column) for column in zip(*rows, strict=True)]
         if columns:
-            self._ask("INSERT INTO blocks (id, wrapped) SELECT * FROM unnest(%b::bigint[], %b::bytea[])", columns)
+            self._ask(_ADD, columns)
 
     def get(self, block: int) -> bytes | None:
         """See ``KeyStore.get``."""
@@ -124,7 +137,7 @@ class PostgresKeys:
 
     def put_secret(self, name: str, wrapped: bytes) -> None:
         """See ``KeyStore.put_secret``."""
-        self._ask("INSERT INTO secrets (name, wrapped) VALUES (%b, %b)", (name, wrapped))
+        self._ask(_KEEP_ONE, (name, wrapped, name, wrapped))
 
     def close(self) -> None:
         """See ``KeyStore.close``."""

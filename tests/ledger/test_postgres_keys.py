@@ -1,13 +1,18 @@
 """Data keys in PostgreSQL: a destroyed one is gone from the tables and from the write-ahead log."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from contracts.errors import IntegrityViolation, Misconfigured
 from hub.world_seeded import SeededEntropy
+from ledger.keystore import MemoryKeys
+from ledger.stores.memory import MemoryStore
 from ledger.stores.postgres_keys import PostgresKeys
+from ledger.writer import Writer
+from tests.ledger import made
 from tests.postgres_server import PostgresServer
 
 
@@ -54,14 +59,44 @@ def test_who_may_not_destroy_keys_is_told_what_to_grant(
     postgres_server.ask("DROP SCHEMA keys CASCADE", postgres_keys_dsn)
 
 
-def test_a_lost_session_is_opened_again_for_what_only_reads(
+def test_a_lost_session_is_opened_again_and_nothing_is_written_twice(
     keys: PostgresKeys, postgres_server: PostgresServer
 ) -> None:
+    cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE '% keys'"
     keys.add([(1, b"one")])
     keys.put_secret("name", b"wrapped")
-    postgres_server.ask("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE '% keys'")
-    assert keys.get(1) == b"one"
-    postgres_server.ask("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE '% keys'")
-    with pytest.raises(IntegrityViolation, match=r"ledger\.unavailable"):
-        keys.add([(2, b"two")])
-    assert keys.newest() == 1
+    for _ in range(2):
+        postgres_server.ask(cut)
+        keys.add([(1, b"one"), (2, b"two")])
+        postgres_server.ask(cut)
+        keys.put_secret("name", b"wrapped")
+        postgres_server.ask(cut)
+        assert (keys.get(1), keys.newest(), keys.secret("name")) == (b"one", 2, b"wrapped")
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        keys.add([(2, b"another")])
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        keys.put_secret("name", b"another")
+
+
+def _use_keys(ledger: Writer) -> None:
+    for number in range(10_000):
+        ledger.submit(made.packet(ledger, [number]))
+        ledger.flush()
+
+
+def test_when_no_keys_can_be_made_ahead_the_ledger_stops_and_says_why(tmp_path: Path) -> None:
+    class Failing(MemoryKeys):
+        healthy = True
+
+        def add(self, rows: Sequence[tuple[int, bytes]]) -> None:
+            if not self.healthy:
+                raise IntegrityViolation("ledger.unavailable", "no database")
+            super().add(rows)
+
+    keys = Failing()
+    ledger = made.opened(tmp_path, store=MemoryStore(), keys=keys)
+    keys.healthy = False
+    with pytest.raises(IntegrityViolation, match="no database"):
+        _use_keys(ledger)
+    assert ledger.ailment() == "ledger.unavailable"
+    ledger.close()
