@@ -13,6 +13,7 @@ KEYS_ID: Final = 0x4C54_4B59
 AUTOCHECKPOINT_PAGES: Final = 500
 CACHE_KIB: Final = 32_768
 _STATEMENTS: Final = 128
+_OWNER_ONLY: Final = 0o600
 DAMAGED: Final = (apsw.NotADBError, apsw.CorruptError)
 """What SQLite says of a file whose pages are not what it wrote."""
 
@@ -48,6 +49,17 @@ def _create(path: str, vfs: str, schema: tuple[str, ...], application_id: int, p
             os.close(directory)
 
 
+def _own(path: str) -> None:
+    """Make the empty file ourselves: SQLite would let the umask decide who may read it, and its WAL takes its mode.
+
+    A file that is there is not touched: closing any descriptor of it would drop the locks of this whole process.
+    """
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _OWNER_ONLY))
+    except FileExistsError:
+        return
+
+
 def _open(path: str, vfs: str, flags: int) -> apsw.Connection:
     if vfs:
         connection = apsw.Connection(path, flags=flags, vfs=vfs, statementcachesize=_STATEMENTS)
@@ -73,6 +85,8 @@ def open_writer(
 
 
 def _open_writer(path: str, vfs: str, schema: tuple[str, ...], application_id: int, page_size: int) -> apsw.Connection:
+    if not vfs and path != ":memory:":
+        _own(path)
     connection = _open(path, vfs, apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
     if _application_id(connection) == 0 and not connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone():
         connection.close()
