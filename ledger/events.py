@@ -400,7 +400,7 @@ class ItemErased(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     ``stream`` (32 hex digits) is the dossier, "" where single messages are erased; ``items`` name what went:
     ``dossier`` (every event and part under the dossier's key), ``message/<position>/<part>`` (a part under a key of its
-    own).
+    own), ``message/<position>/glue`` (all glue of a message).
     ``ground`` is the legal ground in the operator's words without personal data; ``retention`` where a term ran out.
     """
 
