@@ -185,6 +185,9 @@ class Outside:
         )
         self._metrics.testimony_stale.read_value(lambda: float(bool(self.testimony.ailment())))
 
+    def _newest_of(self, kind: Kind) -> int:
+        return max(self.testimony.newest(kind), self.anchors.kept(kind))
+
     def _age_s(self, at_us: int) -> float:
         return max(0.0, (self._clock.now() - at_us) / MICROS_PER_SECOND)
 
@@ -252,7 +255,7 @@ class Outside:
                 for one in clients
             ],
             "testimony": {
-                kind: {"at": rfc3339(at) if (at := self.testimony.newest(kind)) else None, "age_s": self._age_s(at)}
+                kind: {"at": rfc3339(at) if (at := self._newest_of(kind)) else None, "age_s": self._age_s(at)}
                 for kind in self.testimony.kinds
             },
             "overridden_until": rfc3339(until) if (until := self.testimony.overridden_until) else None,
