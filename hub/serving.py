@@ -59,6 +59,9 @@ class Serving:
         self._publish_trust()
         self._watch_levels()
         await self._record_start()
+        if hub.heads is not None:
+            await hub.heads.announce()
+            self._spawn("heads", hub.heads.run())
         await hub.publisher.publish(BUDGET_S)
         self._spawn("publish", hub.publisher.run())
         self._spawn("clock", hub.clockwatch.run())
@@ -92,6 +95,8 @@ class Serving:
     def _publish_trust(self) -> None:
         """The log's verifier keys, for whoever checks the log; not for whoever must distrust this machine."""
         vkeys = [entry.event.vkey for entry in self.hub.ledger.read(0, 16) if isinstance(entry.event, KeyAdded)]
+        if self.hub.heads is not None:
+            vkeys = list(dict.fromkeys([*vkeys, self.hub.heads.heads.vkey]))
         logs = "".join(f"log {vkey}\n" for vkey in vkeys)
         self.hub.world.files.write_durable(TRUST_FILE, f"{logs}{self.hub.outside.policy.text()}".encode())
 
@@ -146,6 +151,10 @@ class Serving:
         hub, metrics = self.hub, self.hub.metrics
         metrics.log_size.read_value(lambda: float(hub.ledger.committed))
         metrics.log_published_size.read_value(lambda: float(hub.publisher.size))
+        heads = hub.heads
+        if heads is not None:
+            metrics.heads_size.read_value(lambda: float(heads.heads.size))
+            metrics.heads_lag.read_value(lambda: float(heads.lag()))
         metrics.log_checkpoint_timestamp.read_value(lambda: _newest_us(hub) / MICROS_PER_SECOND)
         metrics.append_queue_units.read_value(lambda: float(hub.ledger.queued[0]))
         metrics.append_queue_limit_units.read_value(lambda: float(hub.settings.ledger.queue_units))
@@ -198,6 +207,8 @@ class Serving:
         for runner in self._runners[:1]:
             await runner.cleanup()
         await hub.publisher.finish(BUDGET_S)
+        if hub.heads is not None:
+            hub.heads.heads.close()
         hub.ledger.close()
         hub.views.close()
         self._log.info("stopped", position=hub.ledger.committed)

@@ -75,6 +75,17 @@ class PublishSettings(Section):
     interval_s: float = Field(default=1.0, ge=0.01, le=3_600)
 
 
+class HeadsSettings(Section):
+    """The map of stream heads, by which a bundle proves that no event of a dossier was left out.
+
+    It follows the log at least every ``interval_s`` seconds and every ``events`` events.
+    """
+
+    enabled: bool = True
+    interval_s: float = Field(default=60.0, ge=0.01, le=3_600)
+    events: int = Field(default=1_000, ge=1, le=100_000)
+
+
 class WitnessSettings(Section):
     """Somebody outside who cosigns this hub's checkpoints (C2SP tlog-witness): its verifier key of type 0x04."""
 
@@ -214,6 +225,7 @@ class Settings(Section):
     ledger: LedgerSettings = LedgerSettings()
     publish: PublishSettings = PublishSettings()
     retention: RetentionSettings = RetentionSettings()
+    heads: HeadsSettings = HeadsSettings()
     witness: tuple[WitnessSettings, ...] = ()
     quorum: QuorumSettings = QuorumSettings()
     timestamp: TimestampSettings = TimestampSettings()

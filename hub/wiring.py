@@ -33,6 +33,7 @@ from hub.deliver import Delivery, Limits, Target
 from hub.dossiers import Dossiers
 from hub.erase import Eraser
 from hub.feed import Feed
+from hub.jobs.heads import HeadsJob
 from hub.jobs.publish import Publisher
 from hub.jobs.retention import Retention
 from hub.lanes.backoff import Patience
@@ -46,6 +47,8 @@ from hub.views.schema import SCHEMA, VERSION
 from hub.views.views import Views
 from hub.watch import Watch
 from hub.world import DiskFiles, SystemClock, SystemEntropy
+from ledger.heads_log import open_heads
+from ledger.publication import HEADS_PREFIX
 from ledger.stores.views_store import ViewsStore
 from ledger.writer import Writer, open_ledger
 from monitoring.health import Health
@@ -94,6 +97,7 @@ class Hub:
     health: Health
     clockwatch: ClockWatch
     publisher: Publisher
+    heads: HeadsJob | None
     retention: Retention
     outside: Outside
     parties: Mapping[str, Party]
@@ -146,6 +150,7 @@ def _assembled(
 ) -> Hub:
     """The pieces over an open ledger."""
     publisher = _publisher(settings, world, ledger)
+    heads = _heads(settings, world, ledger, publisher)
     outside = _outside(settings, world, ledger, watch.metrics)
     ledger.on_commit = watch.on_commit
     dossiers = Dossiers(ledger)
@@ -202,6 +207,8 @@ def _assembled(
         access=access,
         clock=world.clock,
     )
+    if heads is not None:
+        admin.add("heads.now", heads.heads_now)
     admin.add("anchor.now", outside.anchor_now)
     admin.add("witness.list", outside.list_witnesses)
     admin.add("testimony.override", outside.override)
@@ -269,6 +276,7 @@ def _assembled(
         health=health,
         clockwatch=clockwatch,
         publisher=publisher,
+        heads=heads,
         retention=Retention(
             eraser,
             ledger,
@@ -376,6 +384,26 @@ def _publisher(settings: Settings, world: World, ledger: Writer) -> Publisher:
     )
     publisher.follow(ledger.tree())
     return publisher
+
+
+def _heads(settings: Settings, world: World, ledger: Writer, publisher: Publisher) -> HeadsJob | None:
+    """The heads log of the ledger, published below it; None where it is turned off."""
+    if not settings.heads.enabled:
+        return None
+    heads = open_heads(
+        ledger.tree(),
+        files=world.files,
+        directory=world.directory,
+        entropy=world.entropy,
+        vfs=world.vfs,
+        in_memory=settings.ledger.store == "memory",
+    )
+    try:
+        publisher.follow(heads, HEADS_PREFIX)
+    except BaseException:
+        heads.close()
+        raise
+    return HeadsJob(heads, ledger, world.clock, interval_s=settings.heads.interval_s, events=settings.heads.events)
 
 
 def _outside(settings: Settings, world: World, ledger: Writer, metrics: Metrics) -> Outside:

@@ -40,6 +40,10 @@ class Scribe:
         """The signed note of a tree head."""
         return note.sign(Checkpoint(self.origin, size, root).text(), self._signer, self._id)
 
+    def attest(self, statement: str) -> str:
+        """The key's plain signature over a statement that is no checkpoint, base64."""
+        return b64encode(self._signer.sign(statement.encode())).decode("ascii")
+
 
 def parse(text: str) -> Checkpoint:
     """Read the note text; ``ledger.corrupt`` where it is not exactly a checkpoint."""

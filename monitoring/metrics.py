@@ -113,6 +113,10 @@ class Metrics:
         self.log_published_size = self._gauge(
             "log_published_size_events", "Entries that the published checkpoint signs; follows the size of the log."
         )
+        self.heads_size = self._gauge("heads_size_entries", "Entries of the heads log.")
+        self.heads_lag = self._gauge(
+            "heads_lag_events", "Events that no heads checkpoint covers yet: completeness is not proven for them."
+        )
         self.log_checkpoint_timestamp = self._gauge(
             "log_checkpoint_timestamp_seconds", "When the newest checkpoint was signed."
         )

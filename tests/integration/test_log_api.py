@@ -58,7 +58,7 @@ async def test_bundles_are_compressed_only_for_those_who_take_it(alone: Served) 
         *("tile/0/001", "tile/0/000.p/250", "tile/1/000", "tile/entries/001", "tile/0/x001/000", "tile/9/000"),
         *("tile/0/0", "tile/0/000.p/256", "tile/0/000/", "tile/0", "tile/data/000", "tile/entries", "tile/64/000"),
         *("tile/..%2f..%2fkeys%2flog.key", "tile/%00"),
-        *("heads/tile/0/000", "heads/checkpoint", "tile/" + "x001/" * 500 + "000", "khong-co"),
+        *("heads/tile/0/000", "heads/khong-co", "tile/" + "x001/" * 500 + "000", "khong-co"),
     ],
 )
 async def test_what_is_no_published_tile_is_a_problem_404(alone: Served, path: str) -> None:
