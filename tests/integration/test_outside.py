@@ -124,7 +124,7 @@ async def test_two_hubs_vouch_for_each_other(pair: tuple[Place, Place]) -> None:
         leaf = anchored(one)[-1]
         assert (leaf.kind, leaf.origin, leaf.by) == ("witness", first.origin, second.witness.text())
         trusted = parse_policy((first.folder / "trust.txt").read_text("utf-8"))
-        assert [log.key.text() for log in trusted.logs] == [first.vkey]
+        assert first.vkey in [log.key.text() for log in trusted.logs]
         assert trusted.keys == (second.witness,)
         assert trusted.quorum == "quorum"
 
