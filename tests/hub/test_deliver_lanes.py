@@ -209,3 +209,29 @@ def test_no_more_dossiers_are_taken_up_than_the_bound() -> None:
     assert docket.take() is None
     docket.settle(b"a")
     assert docket.take() is not None
+
+
+def test_what_is_withdrawn_is_in_no_bin_no_batch_and_no_line_and_the_rest_stays_in_order() -> None:
+    docket = Docket(most=2, most_open=100)
+    names = ["A", "B", "C", "D", "E", "F"]
+    works = {}
+    for position, name in enumerate(names, 1):
+        docket.backlog.note(name.encode(), mark(position))
+        assert docket.take() is not None
+        works[name] = work(name, "create", position=position)
+        docket.open(works[name])
+    docket.first(Batch((works["A"], works["B"])))
+    docket.postpone(1.0, Batch((works["C"],)))
+    docket.enqueue(works["D"])
+    works["E"].ask = True
+    docket.enqueue(works["E"])
+    docket.enqueue(works["F"])
+    assert docket.withdraw([b"A", b"C", b"D", b"E", b"nobody"]) == [b"A", b"C", b"D", b"E"]
+    assert docket.withdraw([b"A"]) == []
+    assert docket.asks == 0
+    assert docket.next_ripe() is None
+    batches = [docket.next_batch(), docket.next_batch(), docket.next_batch()]
+    assert [[one.stream for one in batch.works] for batch in batches if batch is not None] == [[b"B"], [b"F"]]
+    assert len(docket.backlog) == 2
+    assert not docket.backlog.is_open(b"A")
+    assert docket.backlog.is_open(b"B")
