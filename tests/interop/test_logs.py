@@ -128,7 +128,7 @@ NOTES: dict[str, tuple[Callable[[str], str], bool]] = {
 }
 
 
-LENIENT = {("python", "without its last newline"), ("stranger", "without its last newline")}
+LENIENT = {("python", "without its last newline")}
 """Who believes what the specification does not allow; nothing false can be said that way."""
 
 
