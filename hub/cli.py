@@ -271,6 +271,14 @@ def log_checkpoint(config: ConfigOption = "") -> None:
     command.checkpoint(config)
 
 
+@log_app.command("heads")
+def log_heads(config: ConfigOption = "", as_json: JsonOption = False) -> None:
+    """Show the newest checkpoint of the heads log, and how many events it does not cover yet."""
+    from hub.commands import heads as command
+
+    command.show(config, as_json=as_json)
+
+
 @log_app.command("verify")
 def log_verify(
     start: Annotated[int, typer.Option("--from")] = 1,

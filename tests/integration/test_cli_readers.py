@@ -21,6 +21,7 @@ READERS = {
     "dossier at": ("dossier", "at", code(1), "--position", "9999", "--json"),
     "dossier diff": ("dossier", "diff", code(1), "1", "9999", "--json"),
     "log show": ("log", "show", "1", "--json"),
+    "log heads": ("log", "heads", "--json"),
     "log verify": ("log", "verify", "--json"),
     "parked list": ("parked", "list", "--json"),
     "parked show": ("parked", "show", code(2), PORTAL, "--json"),
