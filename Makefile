@@ -10,13 +10,13 @@ ARGS ?=
 SOURCES := hub adapters contracts ledger monitoring packaging tests bench
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types conformance integration faults bench docs docs-check wheel wheelhouse format clean
+.PHONY: help demo test lint types conformance integration faults sim bench docs docs-check wheel wheelhouse format clean
 
 help:
 	@echo "make demo        see dossiers flow between three systems (ARGS=\"--seconds 20 --headless --json\")"
 	@echo "make test        the whole test suite; last it prints what was skipped and why"
 	@echo "make lint types  ruff, import contracts, spelling; mypy strict"
-	@echo "make conformance integration faults bench docs wheel wheelhouse"
+	@echo "make conformance integration faults sim bench docs wheel wheelhouse"
 
 $(STAMP): requirements.lock pyproject.toml
 	@test -x $(BIN)/python || { command -v uv >/dev/null 2>&1 && UV_PYTHON_DOWNLOADS=never uv venv --quiet --seed $(VENV); } || $(PYTHON) -m venv $(VENV)
@@ -59,6 +59,11 @@ integration: $(STAMP)
 faults: $(STAMP)
 	@$(BIN)/python -m pytest -q -p no:xdist -p no:randomly -m faults $(ARGS)
 
+# One seed, one world. SEEDS=1..5000, ARGS="--seed 7 --trace", PLAN=tests/simulation/plans/….json
+SEEDS ?= 1..1500
+sim: $(STAMP)
+	@$(BIN)/python -m tests.simulation.sweep $(if $(PLAN),--plan $(PLAN),--seeds $(SEEDS) --twice 100 --mutants) $(ARGS)
+
 bench: $(STAMP)
 	@$(BIN)/python -m bench.run $(ARGS)
 
@@ -72,6 +77,7 @@ docs-check: docs
 
 wheel: $(STAMP)
 	@$(BIN)/python -m hatchling build -t wheel
+	@$(BIN)/python packaging/build_verifier.py
 
 wheelhouse: wheel
 	@mkdir -p dist/wheelhouse

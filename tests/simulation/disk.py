@@ -295,7 +295,7 @@ class SimFile:
 
 
 class SimVFS(apsw.VFS):
-    """The disk as the SQLite of one process sees it. ``default`` lets SQLite's own randomness (salts of the log) come from the seed."""
+    """The disk as one process's SQLite sees it. ``default``: SQLite's randomness (salts of its log) is the seed's."""
 
     def __init__(self, disk: Disk, *, seed: object = 0, name: str = VFS, default: bool = False) -> None:
         self.disk = disk
@@ -314,7 +314,8 @@ class SimVFS(apsw.VFS):
         wanted = flags[0]
         flags[1] = wanted
         if name is None or self._generation != self.disk.generation:
-            return SimFile(self.disk, "", Inode(), syncs_folder=False, deletes=False, generation=self._generation)
+            detached = Inode()
+            return SimFile(self.disk, "", detached, syncs_folder=False, deletes=False, generation=self._generation)
         path = name if isinstance(name, str) else name.filename()
         inode = self.disk.names.get(path)
         made = inode is None

@@ -12,6 +12,8 @@ Fault: TypeAlias = Mapping[str, Any]
 Plan: TypeAlias = Sequence[Fault]
 
 PEERS: Final = ("portal", "opencps", "civil_status", "province", "portal_sender", "counter")
+_WHERE: Final = ((1, 260), (100, 300), (260, 500))
+"""(first, how many) operations of a life's disk: the first start, a later one, traffic."""
 HORIZON_S: Final = 9.0
 """Faults by time begin before this; what lasts may last longer."""
 _KINDS: Final = (
@@ -31,12 +33,8 @@ def _fault(kind: str, chance: Random) -> dict[str, Any]:
     who = chance.choice(PEERS)
     if kind in {"power_at", "eio", "enospc"}:
         life = chance.choice((1, 1, 1, 2, 2, 3))
-        fault: dict[str, Any] = {
-            "do": kind,
-            "life": life,
-            "op": chance.choice((60, 250, 900)) * chance.random() // 1 + 1,
-        }
-        fault["op"] = int(fault["op"])
+        low, span = chance.choice(_WHERE)
+        fault: dict[str, Any] = {"do": kind, "life": life, "op": low + chance.randrange(span)}
         if kind == "eio":
             fault["lost"] = chance.random() < 0.5
         return fault

@@ -75,7 +75,7 @@ class SimLoop(asyncio.BaseEventLoop):
         self.network = Network(self, random.Random(f"{seed}/net"))  # noqa: S311  # faults are drawn from a seed
         self.graveyard: list[asyncio.Handle] = []
         self.errors: list[dict[str, Any]] = []
-        self.most_steps = 30_000
+        self.most_steps = 20_000
         self._order = random.Random(f"{seed}/sched")  # noqa: S311  # as above
         self._hash = blake2b(digest_size=16)
         self._lines = lines

@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from itertools import islice
 from random import Random  # noqa: TID251  # seeded by the world
 from typing import Any, Final, cast
 
@@ -87,7 +86,7 @@ class Parties:
         """Serve the three systems, each on its own machine."""
         for name, simulator in self.stage.simulators.items():
             await self._loop.start_in(Node(name, IPS[name]), _serve(simulator.app(), IPS[name]))
-        self.enqueued = self.stage.simulators["civil_status"].enqueue(self._chance.randrange(3))
+        self.enqueued = self.stage.simulators["civil_status"].enqueue(self._chance.randrange(1, 4))
 
     def start(self) -> None:
         """Begin to send and to audit."""
@@ -143,7 +142,7 @@ class Parties:
         noting = self._session()
         key = 0
         for number in (self._number + 1, self._number + 2):
-            for body in self._life(number)[: self._chance.randrange(1, 5)]:
+            for body in self._life(number)[: self._chance.randrange(2, 5)]:
                 key += 1
                 await self._pause()
                 for _ in range(2 if self._chance.random() < _AGAIN else 1):
@@ -153,9 +152,9 @@ class Parties:
         at = ("20260105081000", "20260106091500", "20260108140000")
         steps = (
             packet(record(number)),
-            packet(row(number, at=at[0]), service="CapNhatTienDoHoSoMC"),
+            packet(row(number, at=at[0]), row(number, at=at[1], state="4"), service="CapNhatTienDoHoSoMC"),
             packet(record(number, state="4"), updating="True"),
-            packet(row(number, at=at[1], state="4"), row(number, at=at[2], state="9"), service="CapNhatTienDoHoSoMC"),
+            packet(row(number, at=at[2], state="9"), service="CapNhatTienDoHoSoMC"),
         )
         return [msgspec.json.encode(step) for step in steps]
 
@@ -206,8 +205,3 @@ async def _serve(app: web.Application, ip: str) -> None:
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     await web.TCPSite(runner, ip, 80).start()
-
-
-def first(items: Any, count: int) -> list[Any]:
-    """The first few of an iterable."""
-    return list(islice(items, count))

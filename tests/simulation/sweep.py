@@ -121,22 +121,30 @@ def first_finding(mutant: str, seeds: Sequence[int], *, workers: int = WORKERS, 
     best: list[Result] = []
     for at in range(0, len(seeds), chunk * workers):
         part = seeds[at : at + chunk * workers]
-        jobs = [Job(tuple(part[from_ : from_ + chunk]), None, mutant, True) for from_ in range(0, len(part), chunk)]
+        jobs = [
+            Job(tuple(part[from_ : from_ + chunk]), None, mutant, stop_at_finding=True)
+            for from_ in range(0, len(part), chunk)
+        ]
         run_jobs(jobs, lambda _, results: best.extend(one for one in results if one.findings), workers=workers)
         if best:
             return min(best, key=lambda result: result.seed)
     return None
 
 
-def _complains(seed: int, plan: Plan, judge: str, mutant: str) -> bool:
+def _alone(job: Job) -> list[Result]:
+    """The results of one job."""
     said: list[Result] = []
-    job = Job((seed,), tuple(dict(fault) for fault in plan), mutant)
     run_jobs([job], lambda _, results: said.extend(results), workers=1)
+    return said
+
+
+def _complains(seed: int, plan: Plan, judge: str, mutant: str) -> bool:
+    said = _alone(Job((seed,), tuple(dict(fault) for fault in plan), mutant))
     return any(finding.partition(":")[0] == judge for finding in said[0].findings)
 
 
 def shrink(result: Result, *, mutant: str = "", patience_s: float = 60.0) -> dict[str, Any]:
-    """The fewest faults with which the same judge still complains; the seed floats, as every draw moves with the plan."""
+    """The fewest faults with which the same judge still complains; the seed floats: every draw moves with the plan."""
     seed, plan = result.seed, list(result.plan)
     end = time.monotonic() + patience_s
     smaller = True
@@ -238,6 +246,7 @@ def main() -> None:
     parser.add_argument("--twice", type=int, default=0)
     parser.add_argument("--mutant", default="")
     parser.add_argument("--no-shrink", action="store_true")
+    parser.add_argument("--mutants", action="store_true", help="hunt every planted bug within its number of seeds")
     asked = parser.parse_args()
     if asked.plan is not None:
         kept = read_plan(asked.plan)
@@ -249,12 +258,40 @@ def main() -> None:
     began = time.monotonic()
     results = sweep(seeds, chunk=asked.chunk, mutant=asked.mutant)
     if asked.json:
+        results.sort(key=lambda result: result.seed)
         sys.stdout.buffer.writelines(msgspec.json.encode(one) + b"\n" for one in results)
         return
     code = _report(results, time.monotonic() - began, shrinking=not asked.no_shrink)
     if asked.twice:
         code |= _twice(results, asked.twice)
+    if asked.mutants:
+        code |= _hunt()
+    code |= _replay()
     sys.exit(code)
+
+
+def _hunt() -> int:
+    """Every planted bug must be found within its number of seeds."""
+    missed = 0
+    for name, (_, within) in mutants.MUTANTS.items():
+        found = first_finding(name, range(1, within + 1))
+        missed += found is None
+        said = f"seed {found.seed}, {found.findings[0][:100]}" if found else f"NOT FOUND within {within} seeds"
+        sys.stdout.write(f"planted: {name}: {said}\n")
+        sys.stdout.flush()
+    return 1 if missed else 0
+
+
+def _replay() -> int:
+    """Plans that once found a bug must find none."""
+    failed = 0
+    for path in sorted(PLANS.glob("*.json")):
+        kept = read_plan(path)
+        said = _alone(Job((kept["seed"],), tuple(kept["plan"])))
+        if said[0].findings:
+            failed += 1
+            sys.stdout.write(f"{path.name}: {said[0].findings[0]}\n")
+    return 1 if failed else 0
 
 
 def _twice(results: Sequence[Result], count: int) -> int:

@@ -1,4 +1,4 @@
-"""One world: the whole hub of ``lienthong serve`` on one simulated machine, three systems, senders, faults, one seed."""
+"""One world: the whole hub of ``lienthong serve`` on a simulated machine, three systems, senders, faults, one seed."""
 
 import asyncio
 import gc
