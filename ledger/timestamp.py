@@ -19,17 +19,15 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from contracts.errors import IntegrityViolation
-from contracts.moment import from_datetime, to_datetime
-from ledger import der
+from contracts.moment import from_datetime
+from ledger import authority, der
 
 QUERY_TYPE: Final = "application/timestamp-query"
 REPLY_TYPE: Final = "application/timestamp-reply"
 MAX_TOKEN_BYTES: Final = 64 * 1024
 NONCE_BYTES: Final = 8
-LONGEST_CHAIN: Final = 6
 
 _SHA256: Final = "2.16.840.1.101.3.4.2.1"
 _SIGNED_DATA: Final = "1.2.840.113549.1.7.2"
@@ -119,9 +117,11 @@ def verify(response: bytes, covered: bytes, roots: Sequence[x509.Certificate], *
     try:
         token = _parse(response)
         _judge_statement(token, covered, nonce)
-        certificate = _chain(token, roots)[0]
+        offered = [x509.load_der_x509_certificate(one) for one in token.certificates]
+        certificate = _signing_certificate(token.signer, [*offered, *roots])
+        authority.judge_chain(certificate, offered, roots, at_us=token.said.at_us)
         _judge_signature(token, certificate)
-        return msgspec.structs.replace(token.said, authority=_name(certificate))
+        return msgspec.structs.replace(token.said, authority=authority.name_of(certificate))
     except _UNREADABLE as error:
         raise IntegrityViolation("testimony.invalid", str(error) or type(error).__name__) from error
 
@@ -267,27 +267,6 @@ def _judge_statement(token: _Token, covered: bytes, nonce: int | None) -> None:
         raise ValueError("the token answers another request (nonce)")
 
 
-def _chain(token: _Token, roots: Sequence[x509.Certificate]) -> list[x509.Certificate]:
-    """The signer's certificate and those above it, up to a root that is believed; each judged at the token's time."""
-    at = to_datetime(token.said.at_us)
-    offered = [x509.load_der_x509_certificate(one) for one in token.certificates]
-    chain = [_signing_certificate(token.signer, [*offered, *roots])]
-    _judge_purpose(chain[0])
-    while len(chain) <= LONGEST_CHAIN:
-        newest = chain[-1]
-        if not newest.not_valid_before_utc <= at <= newest.not_valid_after_utc:
-            raise ValueError(f"the certificate {_name(newest)} was not valid at the token's time")
-        if newest in roots:
-            return chain
-        root = _issuer(newest, roots)
-        above = root or _issuer(newest, [one for one in offered if one not in chain])
-        if above is None:
-            raise ValueError(f"no trusted authority issued {_name(newest)}")
-        _judge_authority(above, len(chain) - 1)
-        chain.append(above)
-    raise ValueError(f"the chain is longer than {LONGEST_CHAIN}")
-
-
 def _signing_certificate(signer: _Signer, known: Sequence[x509.Certificate]) -> x509.Certificate:
     for one in known:
         if signer.key_id and signer.key_id == _subject_key_id(one):
@@ -302,43 +281,6 @@ def _subject_key_id(certificate: x509.Certificate) -> bytes:
         return certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
     except x509.ExtensionNotFound:
         return b""
-
-
-def _issuer(certificate: x509.Certificate, among: Sequence[x509.Certificate]) -> x509.Certificate | None:
-    for one in among:
-        if one.subject == certificate.issuer:
-            try:
-                certificate.verify_directly_issued_by(one)
-            except (InvalidSignature, ValueError, TypeError):
-                continue
-            return one
-    return None
-
-
-def _judge_purpose(certificate: x509.Certificate) -> None:
-    """RFC 3161 §2.3: one extended key usage, timestamping, marked critical."""
-    try:
-        usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
-    except x509.ExtensionNotFound:
-        usage = None
-    if usage is None or list(usage.value) != [ExtendedKeyUsageOID.TIME_STAMPING] or not usage.critical:
-        raise ValueError(f"the certificate {_name(certificate)} is not for timestamping alone (critical EKU)")
-
-
-def _judge_authority(certificate: x509.Certificate, below: int) -> None:
-    """An issuer is a CA that may sign certificates and may have this many authorities below it (RFC 5280 §4.2.1.9)."""
-    try:
-        constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
-    except x509.ExtensionNotFound:
-        raise ValueError(f"{_name(certificate)} is no authority") from None
-    if not constraints.ca or (constraints.path_length is not None and below > constraints.path_length):
-        raise ValueError(f"{_name(certificate)} is no authority for this chain")
-    try:
-        usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
-    except x509.ExtensionNotFound:
-        return
-    if not usage.key_cert_sign:
-        raise ValueError(f"{_name(certificate)} may not sign certificates")
 
 
 def _judge_signature(token: _Token, certificate: x509.Certificate) -> None:
@@ -407,7 +349,3 @@ def _verify(key: object, signer: _Signer, signed: bytes) -> None:
             raise ValueError(f"signature algorithm {signer.algorithm} is not accepted")
     except InvalidSignature as error:
         raise ValueError("the token's signature does not verify") from error
-
-
-def _name(certificate: x509.Certificate) -> str:
-    return certificate.subject.rfc4514_string()
