@@ -2,9 +2,11 @@
 
 import hashlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
+import apsw
 import msgspec
 
 from contracts.errors import HubError
@@ -166,7 +168,7 @@ def root_of(hashes: list[bytes]) -> bytes:
 
 
 def attempt(folder: Path, kind: str, tell: Tell, *, files: Files | None = None, vfs: str = "") -> bool:
-    """Do one step in this process; whether it came to its end."""
+    """Do one step in this process; whether it came to its end. What is left open dies with the process."""
     files = files or DiskFiles(folder)
     ledger = made.opened(folder, seed="buoc", files=files, vfs=vfs)
     step = STEPS[kind](ledger, files, tell)
@@ -175,4 +177,14 @@ def attempt(folder: Path, kind: str, tell: Tell, *, files: Files | None = None, 
         step.run()
     except (HubError, OSError):
         return False
+    finally:
+        if vfs:
+            let_go(ledger)
     return True
+
+
+def let_go(ledger: Writer) -> None:
+    """Close what can be closed of a ledger whose disk failed, so that this process may open it again."""
+    for end in (ledger.close, ledger._chain.store.close, ledger._vault.close, ledger._lock.release):
+        with suppress(HubError, OSError, apsw.Error):
+            end()
