@@ -91,6 +91,10 @@ class DiskFiles:
         """The whole content; FileNotFoundError when there is none."""
         return self._path(name).read_bytes()
 
+    def mode(self, name: str) -> int:
+        """The permission bits of ``name``; FileNotFoundError when there is none."""
+        return self._path(name).stat().st_mode & 0o777
+
     def list(self, prefix: str) -> list[str]:
         """Names that start with ``prefix`` (a text prefix: ``log/`` lists a folder), sorted; "" lists all."""
         folder = self._root / prefix.rpartition("/")[0]

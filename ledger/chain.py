@@ -85,7 +85,7 @@ class Chain:
         origin = self.note.partition("\n")[0]
         if origin != self.scribe.origin:
             raise Misconfigured("ledger.other_origin", f"the log is {origin}, not {self.scribe.origin}")
-        head = checkpoint.open_checkpoint(self.note, [self.scribe.key])
+        head = checkpoint.open_checkpoint(self.note, self.scribe.keys)
         if size != self.committed or head.size != size or head.root != self._frontier.root():
             raise IntegrityViolation(
                 "ledger.corrupt", f"checkpoint {head.size} does not sign the tree of {self.committed}"

@@ -28,21 +28,27 @@ class Checkpoint(msgspec.Struct, frozen=True):
 
 
 class Scribe:
-    """Signs the checkpoints of one log with one key."""
+    """Signs the checkpoints of one log: with one key, or while keys change with several, the oldest first."""
 
-    def __init__(self, signer: Signer) -> None:
-        self._signer = signer
-        self._id = note.key_id(signer.name, signer.public_key())
-        self.origin = signer.name
-        self.key = note.VerifierKey(signer.name, signer.public_key())
+    def __init__(self, first: Signer, *others: Signer) -> None:
+        self._signers = tuple((one, note.key_id(one.name, one.public_key())) for one in (first, *others))
+        self.origin = first.name
+        self.key = note.VerifierKey(first.name, first.public_key())
+        """The oldest of the keys: it speaks for the log where one signature is asked for."""
+        self.keys = tuple(note.VerifierKey(one.name, one.public_key()) for one in (first, *others))
 
     def sign(self, size: int, root: bytes) -> str:
-        """The signed note of a tree head."""
-        return note.sign(Checkpoint(self.origin, size, root).text(), self._signer, self._id)
+        """The signed note of a tree head, with a line of every key."""
+        text = Checkpoint(self.origin, size, root).text()
+        signer, signer_id = self._signers[0]
+        signed = note.sign(text, signer, signer_id)
+        for signer, signer_id in self._signers[1:]:
+            signed += note.signature_line(text, signer, signer_id)
+        return signed
 
     def attest(self, statement: str) -> str:
-        """The key's plain signature over a statement that is no checkpoint, base64."""
-        return b64encode(self._signer.sign(statement.encode())).decode("ascii")
+        """The oldest key's plain signature over a statement that is no checkpoint, base64."""
+        return b64encode(self._signers[0][0].sign(statement.encode())).decode("ascii")
 
 
 def parse(text: str) -> Checkpoint:

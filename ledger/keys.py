@@ -1,7 +1,5 @@
 """Keys that lie in files: the log's signing key and the key that wraps the data keys."""
 
-import contextlib
-from base64 import b64decode, b64encode
 from typing import Final, Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -9,6 +7,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from contracts.errors import Misconfigured
 from contracts.ports import Entropy
 from ledger import note
+from ledger.sealed_key import read_key, write_key
 
 LOG_KEY_FILE: Final = "keys/log.key"
 VERIFIER_KEY_FILE: Final = "keys/log.vkey"
@@ -16,8 +15,6 @@ VERIFIER_KEY_FILE: Final = "keys/log.vkey"
 WRAPPING_KEY_FILE: Final = "keys/wrapping.key"
 _OWNER_ONLY: Final = 0o600
 _SEED_BYTES: Final = 32
-_FIELDS: Final = 3
-_MARK: Final = "PRIVATE+KEY+"
 
 
 class KeyFiles(Protocol):
@@ -53,39 +50,56 @@ class FileSigner:
         """The 32 raw bytes of the public key."""
         return self._public
 
+    def seed(self) -> bytes:
+        """The private part, to be kept in a file of its own and nowhere else."""
+        return self._key.private_bytes_raw()
 
-def log_signer(files: KeyFiles, entropy: Entropy, origin: str, *, create: bool, name: str = "log") -> FileSigner:
+
+def log_signer(
+    files: KeyFiles, entropy: Entropy, origin: str, *, create: bool, name: str = "log", passphrase: bytes = b""
+) -> FileSigner:
     """The signing key of ``origin``; with ``create`` made and kept (mode 0600) where there is none yet.
 
     A log that has leaves never gets a new key in silence: then ``create`` is false. ``name`` is that of the key's
-    files, "log" for the main log.
+    files, "log" for the main log. With a ``passphrase`` a new key is kept encrypted; a plain file is read all the same.
 
     Raises:
-        Misconfigured: ``config.missing`` without a key, ``config.invalid`` for a file that holds none,
-            ``ledger.other_origin`` for another log's key.
+        Misconfigured: ``config.missing`` without a key or its passphrase, ``config.invalid`` for a file that holds
+            none, that the passphrase does not open or that others may read, ``ledger.other_origin`` for another log's
+            key.
     """
-    key_file, vkey_file = f"keys/{name}.key", f"keys/{name}.vkey"
+    key_file = f"keys/{name}.key"
     try:
-        text = files.read(key_file).decode("utf-8", "replace").strip()
+        text = files.read(key_file).decode("utf-8", "replace")
     except FileNotFoundError:
         if not create:
             raise Misconfigured("config.missing", name=key_file) from None
-        seed = entropy.stream(f"{name}-key").bytes(_SEED_BYTES)
-        signer = FileSigner(origin, seed)
-        identity = note.key_id(origin, signer.public_key()).hex()
-        text = f"{_MARK}{origin}+{identity}+{b64encode(note.ED25519 + seed).decode()}\n"
-        files.write_durable(key_file, text.encode(), mode=_OWNER_ONLY)
-        files.write_durable(vkey_file, f"{note.vkey_of(signer)}\n".encode())
+        signer = FileSigner(origin, entropy.stream(f"{name}-key").bytes(_SEED_BYTES))
+        keep_signer(files, entropy, signer, name=name, passphrase=passphrase)
         return signer
-    fields = text.removeprefix(_MARK).split("+", 2)
-    raw = b""
-    with contextlib.suppress(ValueError):
-        raw = b64decode(fields[-1], validate=True)
-    if not text.startswith(_MARK) or len(fields) != _FIELDS or len(raw) != _SEED_BYTES + 1:
-        raise Misconfigured("config.invalid", "not a signing key", name=key_file)
-    if fields[0] != origin:
-        raise Misconfigured("ledger.other_origin", f"the key signs for {fields[0]}, not for {origin}")
-    return FileSigner(origin, raw[1:])
+    check_private(files, key_file)
+    held_by, seed = read_key(text, passphrase, key_file)
+    if held_by != origin:
+        raise Misconfigured("ledger.other_origin", f"the key signs for {held_by}, not for {origin}")
+    return FileSigner(origin, seed)
+
+
+def keep_signer(files: KeyFiles, entropy: Entropy, signer: FileSigner, *, name: str, passphrase: bytes) -> None:
+    """Write a key's two files durably, the private one first and for its owner alone."""
+    text = write_key(signer.name, signer.seed(), passphrase, entropy.stream(f"{name}-key-file"))
+    files.write_durable(f"keys/{name}.key", text.encode(), mode=_OWNER_ONLY)
+    files.write_durable(f"keys/{name}.vkey", f"{note.vkey_of(signer)}\n".encode())
+
+
+def check_private(files: KeyFiles, name: str) -> None:
+    """Refuse a secret that others than its owner may read; ``config.invalid`` says how to mend it.
+
+    Files without modes (in memory) are nobody else's.
+    """
+    mode_of = getattr(files, "mode", None)
+    mode = mode_of(name) if mode_of is not None else _OWNER_ONLY
+    if mode & ~_OWNER_ONLY:
+        raise Misconfigured("config.invalid", f"mode {mode:04o}: others may read it; chmod 600 {name}", name=name)
 
 
 def wrapping_key(files: KeyFiles, entropy: Entropy, *, create: bool) -> bytes:

@@ -63,10 +63,14 @@ def vkey_of(signer: Signer) -> str:
     return VerifierKey(signer.name, signer.public_key()).text()
 
 
+def signature_line(text: str, signer: Signer, signer_id: bytes) -> str:
+    """One signature line over ``text``; ``signer_id`` is the signer's ``key_id``."""
+    return f"{_DASH}{signer.name} {b64encode(signer_id + signer.sign(text.encode())).decode()}\n"
+
+
 def sign(text: str, signer: Signer, signer_id: bytes) -> str:
     """``text`` (ending in a newline) as a signed note; ``signer_id`` is the signer's ``key_id``."""
-    signature = b64encode(signer_id + signer.sign(text.encode())).decode()
-    return f"{text}\n{_DASH}{signer.name} {signature}\n"
+    return f"{text}\n{signature_line(text, signer, signer_id)}"
 
 
 def open_note(note: str, keys: Sequence[VerifierKey]) -> str:

@@ -92,7 +92,7 @@ class SharedChain(Chain):
         covering = self._turns.checkpoint_covering(size)
         if covering is None or covering[0] != size:
             raise IntegrityViolation("ledger.corrupt", f"nobody signed size {size}")
-        signed = checkpoint.open_checkpoint(covering[1], [self.scribe.key])
+        signed = checkpoint.open_checkpoint(covering[1], self.scribe.keys)
         if (signed.size, signed.root) != (size, frontier.root()):
             raise IntegrityViolation("ledger.corrupt", f"what was signed at {size} is not the tree of its leaves")
         for stream in touched:

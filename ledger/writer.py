@@ -20,11 +20,12 @@ from ledger.access import Readable
 from ledger.chain import Chain
 from ledger.checkpoint import Scribe
 from ledger.events import KeyAdded
-from ledger.keys import log_signer, wrapping_key
+from ledger.keys import wrapping_key
 from ledger.keystore import KeyStore, MemoryKeys, SqliteKeys
 from ledger.milestone import Milestone
 from ledger.place import Placer
 from ledger.port import Entry
+from ledger.rotation import LogKeys
 from ledger.stores.memory import MemoryStore
 from ledger.stores.open import open_postgres, open_postgres_keys
 from ledger.stores.sqlite import SqliteStore
@@ -69,8 +70,11 @@ class Writer(Readable):
         queue_units: int,
         queue_bytes: int,
         milestone: Milestone | None = None,
+        log_keys: LogKeys,
     ) -> None:
         super().__init__(chain, vault, placer)
+        self.log_keys = log_keys
+        """The log's own key files, and what may be said about keys."""
         self._milestone = milestone
         self._lock = lock
         self._queue_units = queue_units
@@ -244,6 +248,17 @@ class Writer(Readable):
                 waiter.cancel()
         return self._chain.committed
 
+    def sign_with(self, scribe: Scribe, unit: Unit | None = None) -> int:
+        """Let other keys sign from now on, beginning with the commit of ``unit`` alone; returns its last position.
+
+        Everything placed before is committed first, under the old keys.
+        """
+        self.flush()
+        placed = None if unit is None else self.submit(unit)
+        self._chain.scribe = scribe
+        self.flush()
+        return self.committed if placed is None else placed.positions[-1]
+
     def destroy_key(self, stream: bytes) -> None:
         """Destroy the data key of a stream; returns when nothing under it can be opened again, by anybody."""
         self._check()
@@ -288,12 +303,14 @@ def open_ledger(  # noqa: PLR0913  # one door, every choice by name
     queue_units: int = 20_000,
     queue_bytes: int = 256 * 1024 * 1024,
     compress_from: int = COMPRESS_FROM_BYTES,
+    passphrase: bytes = b"",
 ) -> Writer:
     """Open the ledger of ``origin``, making it where there is none. ``directory`` is the place ``files`` is rooted in.
 
     ``store`` and ``keys`` may be given ready-made (tests); ``vfs`` names an SQLite VFS; ``compress_from`` is the size
     from which content is deflated before it is sealed. ``dsn`` and ``keys_dsn`` name the databases of the log and of
-    its data keys where the store is ``postgres``; the keys of the log itself always lie in ``directory``.
+    its data keys where the store is ``postgres``; the keys of the log itself always lie in ``directory``, encrypted
+    where there is a ``passphrase``.
 
     Raises:
         Misconfigured: ``ledger.locked`` (another process), ``ledger.other_origin``, ``config.missing`` (a log without
@@ -311,14 +328,15 @@ def open_ledger(  # noqa: PLR0913  # one door, every choice by name
         milestone = None if isinstance(log, MemoryStore) else Milestone(files)
         if milestone is not None and empty:
             milestone.check(log)
-        signer = log_signer(files, entropy, origin, create=empty)
+        log_keys = LogKeys(files, entropy, origin, passphrase)
+        scribe = log_keys.load(create=empty)
         wrapping = wrapping_key(files, entropy, create=empty)
         if keys is None and store == "postgres":
             keys = open_postgres_keys(keys_dsn)
         elif keys is None:
             keys = SqliteKeys(f"{directory}/{KEYS_FILE}", vfs=vfs) if isinstance(log, SqliteStore) else MemoryKeys()
         opened.append(keys)
-        chain = Chain(log, Scribe(signer))
+        chain = Chain(log, scribe)
         if milestone is not None:
             milestone.check(log)
         vault = Vault(keys, wrapping, clock, entropy, compress_from=compress_from)
@@ -332,10 +350,12 @@ def open_ledger(  # noqa: PLR0913  # one door, every choice by name
             queue_units=queue_units,
             queue_bytes=queue_bytes,
             milestone=milestone,
+            log_keys=log_keys,
         )
         if empty:
             _add_key(writer, clock)
         else:
+            log_keys.settle(writer)
             writer.erasure.finish()
         if milestone is not None:
             milestone.reach(writer.checkpoint())
