@@ -55,6 +55,21 @@ class Forge:
             .not_valid_after(NOON + timedelta(days=1))
         )
 
+    def under_another(self, path_length: int | None) -> tuple[x509.Certificate, x509.Certificate]:
+        """Another root, and this forge's root as an intermediate below it."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        upper = (
+            self._begun("Gốc trên Mẫu", "Gốc trên Mẫu", key)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=path_length), critical=True)
+            .sign(key, hashes.SHA256())
+        )
+        middle = (
+            self._begun("Gốc Mẫu", "Gốc trên Mẫu", self._root_key)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+            .sign(key, hashes.SHA256())
+        )
+        return upper, middle
+
     def token(  # one argument per rule that can be broken
         self,
         covered: bytes,
@@ -71,6 +86,7 @@ class Forge:
         twice: bool = False,
         trailing: bytes = b"",
         certificates: bool = True,
+        enclosed: tuple[x509.Certificate, ...] = (),
     ) -> bytes:
         """A response, right in everything that is not said otherwise."""
         imprint = der.element(
@@ -95,13 +111,16 @@ class Forge:
             attributes.append(self._attribute("1.2.840.113549.1.9.16.2.47", ess_value))
         if twice:
             attributes.append(attributes[0])
-        return self._response(info, b"".join(attributes), status, trailing, certificates=certificates)
+        own = (self.certificate,) if certificates else ()
+        return self._response(info, b"".join(attributes), status, trailing, held=(*own, *enclosed))
 
     @staticmethod
     def _attribute(dotted: str, value: bytes) -> bytes:
         return der.element(der.SEQUENCE, der.oid(dotted), der.element(der.SET, value))
 
-    def _response(self, info: bytes, attributes: bytes, status: int, trailing: bytes, *, certificates: bool) -> bytes:
+    def _response(
+        self, info: bytes, attributes: bytes, status: int, trailing: bytes, *, held: tuple[x509.Certificate, ...]
+    ) -> bytes:
         algorithm = der.element(der.SEQUENCE, der.oid(SHA256))
         signature = self._key.sign(der.element(der.SET, attributes), ec.ECDSA(hashes.SHA256()))
         signer = der.element(
@@ -115,12 +134,12 @@ class Forge:
             der.element(der.SEQUENCE, der.oid("1.2.840.10045.4.3.2")),
             der.element(der.OCTETS, signature),
         )
-        held = der.element(der.CONTEXT, self.certificate.public_bytes(Encoding.DER)) if certificates else b""
+        kept = der.element(der.CONTEXT, *(one.public_bytes(Encoding.DER) for one in held)) if held else b""
         signed = der.element(
             der.SEQUENCE,
             *(der.integer(3), der.element(der.SET, algorithm)),
             der.element(der.SEQUENCE, der.oid(TST_INFO), der.element(der.CONTEXT, der.element(der.OCTETS, info))),
-            *(held, der.element(der.SET, signer)),
+            *(kept, der.element(der.SET, signer)),
         )
         content = der.element(der.SEQUENCE, der.oid("1.2.840.113549.1.7.2"), der.element(der.CONTEXT, signed))
         return der.element(der.SEQUENCE, der.element(der.SEQUENCE, der.integer(status)), content, trailing)

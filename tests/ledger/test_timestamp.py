@@ -185,3 +185,17 @@ def test_noise_is_never_a_token(noise: bytes) -> None:
     assert caught.value.code == "testimony.invalid"
     with pytest.raises(IntegrityViolation):
         timestamp.read(noise)
+
+
+def test_a_way_through_an_intermediate_authority_is_followed_within_its_length() -> None:
+    """The forge's root is an intermediate of another: believed only where the upper root allows one below it."""
+    forge = Forge()
+    token = forge.token(NOTE)
+    for path_length, is_believed in ((None, True), (1, True), (0, False)):
+        upper, middle = forge.under_another(path_length)
+        chained = forge.token(NOTE, enclosed=(middle,))
+        if is_believed:
+            assert timestamp.verify(chained, NOTE, (upper,), nonce=None).at_us
+        else:
+            refused(chained, NOTE, (upper,), "no authority for this chain")
+        refused(token, NOTE, (upper,), "no trusted authority")
