@@ -10,6 +10,7 @@ from typing import Annotated, Final
 import typer
 
 from contracts.errors import HubError, IntegrityViolation, MessageRefused, Misconfigured, Overloaded, TargetUnavailable
+from hub.commands.bundle_app import bundle_app
 from hub.commands.db_app import db_app
 from hub.commands.witness_app import anchor_app, witness_app
 
@@ -49,6 +50,7 @@ for name, group in (
     ("db", db_app),
     ("witness", witness_app),
     ("anchor", anchor_app),
+    ("bundle", bundle_app),
 ):
     app.add_typer(group, name=name)
 
@@ -121,8 +123,6 @@ def doctor(config: ConfigOption = "", as_json: JsonOption = False) -> None:
     raise typer.Exit(command.run(config, as_json=as_json))
 
 
-@config_app.command("check")
-def config_check(config: ConfigOption = "") -> None:
 @app.command()
 def erase(
     code: Annotated[
@@ -142,6 +142,8 @@ def erase(
     command.run(config, code=code, ground=ground, items=item or [], yes=yes, as_json=as_json)
 
 
+@config_app.command("check")
+def config_check(config: ConfigOption = "") -> None:
     """Say everything that is wrong with a configuration at once."""
     from hub.commands import config as command
 

@@ -23,6 +23,7 @@ from hub.admin import Admin
 from hub.api.access import Access, read_grants, session_key
 from hub.api.app import Doors, build_admin_app, build_app
 from hub.api.erasing import EraseCommands
+from hub.api.evidence import EvidencePages
 from hub.api.gate import HubGate
 from hub.api.log import LogPages
 from hub.api.sight import Sight
@@ -32,6 +33,7 @@ from hub.clockwatch import ClockWatch
 from hub.deliver import Delivery, Limits, Target
 from hub.dossiers import Dossiers
 from hub.erase import Eraser
+from hub.evidence import EvidenceMaker
 from hub.feed import Feed
 from hub.jobs.heads import HeadsJob
 from hub.jobs.publish import Publisher
@@ -209,6 +211,16 @@ def _assembled(
     )
     if heads is not None:
         admin.add("heads.now", heads.heads_now)
+    evidence = EvidenceMaker(
+        ledger=ledger,
+        heads=heads,
+        files=world.files,
+        sight=sight,
+        views=views,
+        adapters=adapters,
+        witnessed=bool(outside.policy.witnesses),
+    )
+    admin.add("bundle.create", evidence.command)
     admin.add("anchor.now", outside.anchor_now)
     admin.add("witness.list", outside.list_witnesses)
     admin.add("testimony.override", outside.override)
@@ -250,6 +262,7 @@ def _assembled(
         limits=_body_limits(settings, adapters),
         log=LogPages(world.files, None if settings.publish.enabled else ledger.checkpoint),
         witnessing=WitnessPages(world.files, outside.witnessing),
+        evidence=EvidencePages(evidence.bundle),
         barred=barred,
     )
     health = Health()

@@ -14,6 +14,7 @@ from contracts.ports import Adapter, Gate, Principal
 from hub.admin import Admin
 from hub.api.access import Access
 from hub.api.dossiers import DossierPages, reply
+from hub.api.evidence import EvidencePages
 from hub.api.gate import HubGate
 from hub.api.guard import RequestObserver, caller, guard, guard_local
 from hub.api.log import LogPages
@@ -65,6 +66,7 @@ def build_app(  # noqa: PLR0913  # the pieces of a hub come in by name
     limits: Mapping[str, int],
     log: LogPages,
     witnessing: WitnessPages,
+    evidence: EvidencePages,
     barred: Collection[str] = (),
 ) -> web.Application:
     """The application of the user port. ``barred`` parties may not enter."""
@@ -84,6 +86,7 @@ def build_app(  # noqa: PLR0913  # the pieces of a hub come in by name
             web.get("/v1/dossiers/{code}/events", pages.events),
             web.get("/v1/dossiers/{code}/diff", pages.diff),
             web.get("/v1/dossiers/{code}/sync", pages.sync),
+            web.get("/v1/dossiers/{code}/bundle", evidence.bundle),
             web.get("/v1/events", streams.events),
             web.get("/v1/stream", streams.stream),
             web.get("/v1/parties", pages.parties),

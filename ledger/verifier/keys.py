@@ -55,10 +55,12 @@ class KeyBook:
                 return
             raise Untrusted(f"nobody allowed that a key was to {action}", "KEY_AUTHORITY")
         state = self.states.get(by)
-        if state is None or state.purpose != "log" or state.key is None or state.revoked_since is not None:
+        if state is None or state.purpose != "log" or state.key is None:
             raise Untrusted(f"{by} may not {action} keys", "KEY_AUTHORITY")
-        if state.last_size is not None and position > max(state.last_size, state.since_position):
-            raise Untrusted(f"{by} was retired before it was to {action} a key", "KEY_AUTHORITY")
+        if state.revoked_since is not None:
+            raise Untrusted(f"{by} was revoked before it was to {action} a key", "KEY_REVOKED")
+        if state.last_size is not None and position > state.last_size:
+            raise Untrusted(f"{by} was retired before it was to {action} a key", "KEY_RETIRED")
         statement = f"hub/key/v1\n{action}\n{self._origin}\n{purpose}\n{vkey}\n{value}\n"
         try:
             public = Ed25519PublicKey.from_public_bytes(state.key.public)
@@ -72,16 +74,20 @@ class KeyBook:
                 key: Key | None = read_key(vkey)
             except Untrusted:
                 key = None  # a key of another algorithm: announced, but it signs nothing that is judged here
-            self.states.setdefault(vkey, KeyState(key, purpose, position))
+            if vkey in self.states or (purpose == "log" and key is not None and key.name != self._origin):
+                raise Untrusted(f"{vkey} can not be announced here", "KEY_AUTHORITY")
+            self.states[vkey] = KeyState(key, purpose, position)
             return
         state = self.states.get(vkey)
-        if state is None:
+        if state is None or state.purpose != purpose:
             raise Untrusted(f"{vkey} ended and never began", "KEY_AUTHORITY")
         if kind == "key.retired":
-            self.states[vkey] = state._replace(last_size=value or position - 1)
+            last = value or position - 1
+            earlier = state.last_size
+            self.states[vkey] = state._replace(last_size=last if earlier is None else min(last, earlier))
         else:
-            earlier = state.revoked_since
-            self.states[vkey] = state._replace(revoked_since=value if earlier is None else min(value, earlier))
+            known = state.revoked_since
+            self.states[vkey] = state._replace(revoked_since=value if known is None else min(value, known))
 
     def judge_signer(self, signers: tuple[Key, ...], size: int, known_at_us: int | None) -> None:
         """Whether one of the keys that signed a tree of ``size`` was allowed to.
