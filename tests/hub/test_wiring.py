@@ -50,6 +50,13 @@ async def test_what_can_not_work_is_told_before_anything_runs(
     assert expected in str(caught.value.vi) + caught.value.detail
 
 
+async def test_a_hub_that_can_not_be_put_together_lets_its_ledger_go(tmp_path: Path) -> None:
+    files = MemoryFiles()
+    for _ in range(2):  # the second time it would be held by the first
+        with pytest.raises(Misconfigured, match=r"config\.invalid"):
+            close(made(tmp_path, PORTAL, COUNTER, files=files, route=[{"from": "mot-cua", "to": ["cong"]}]))
+
+
 async def test_secrets_and_addresses_reach_the_party_and_nothing_else(tmp_path: Path) -> None:
     files = MemoryFiles()
     files.write_durable("secrets/cong", b" mat-khau-mau \n")
