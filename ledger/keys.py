@@ -81,7 +81,10 @@ def log_signer(
     held_by, seed = read_key(text, passphrase, key_file)
     if held_by != origin:
         raise Misconfigured("ledger.other_origin", f"the key signs for {held_by}, not for {origin}")
-    return FileSigner(origin, seed)
+    signer = FileSigner(origin, seed)
+    if f"+{note.key_id(origin, signer.public_key()).hex()}+" not in text:
+        raise Misconfigured("config.invalid", "not a signing key: its id is another's", name=key_file)
+    return signer
 
 
 def keep_signer(files: KeyFiles, entropy: Entropy, signer: FileSigner, *, name: str, passphrase: bytes) -> None:
