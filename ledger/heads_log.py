@@ -28,11 +28,14 @@ from ledger.stores.heads_store import MEMORY, HeadsRow, HeadsStore
 HEADS_FILE: Final = "heads.db"
 MILESTONE_FILE: Final = "heads.milestone"
 """The newest checkpoint when it was closed last: a heads log is never begun anew, nor continued from an older file."""
-LONGEST: Final = 4_000
-"""Most leaves that one entry takes in; a longer backlog becomes several entries."""
-_READ: Final = 200
-_CHANGES: Final = 32
-_WRITES: Final = 500
+LONGEST: Final = 1_000
+"""Most leaves that one entry takes in; a longer backlog becomes several entries.
+
+It bounds the COMMIT, which is the one step that can not be cut: it holds the loop for as long as its pages take.
+"""
+_READ: Final = 100
+_CHANGES: Final = 12
+_WRITES: Final = 100
 _CACHED: Final = 50_000
 _MEND: Final = (
     "Put the newest heads.db back into this directory. If it is lost for good, begin a new log under another "

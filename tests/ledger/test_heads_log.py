@@ -274,6 +274,7 @@ def test_entries_without_their_key_or_under_another_logs_key_are_refused(tmp_pat
     with pytest.raises(Misconfigured, match=r"config\.missing"):
         opened(grown, directory=tmp_path)
     (tmp_path / "keys/heads.key").write_bytes(key.replace(b"mau.example/log/heads", b"mau.example/khac/heads"))
+    (tmp_path / "keys/heads.key").chmod(0o600)
     with pytest.raises(Misconfigured, match=r"ledger\.other_origin"):
         opened(grown, directory=tmp_path)
 
