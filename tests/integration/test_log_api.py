@@ -136,3 +136,19 @@ async def test_a_disk_that_fails_stops_publishing_and_not_the_hub(
         assert (await published(alone)).size == before
         assert not await alone.hub.publisher.publish()
     assert (await published(alone)).size == alone.hub.ledger.committed > before
+
+
+async def test_the_log_of_stream_heads_is_published_the_same_way(alone: Served) -> None:
+    await alone.message(packet(record(1), record(2)), by=COUNTER, key="goi-1")
+    heads = alone.hub.heads
+    assert heads is not None
+    committed = await heads.force()
+    await alone.hub.publisher.publish()
+    answer = await alone.get("/log/heads/checkpoint")
+    assert answer.body.decode() == committed
+    head = checkpoint.parse(committed.rpartition("\n\n")[0] + "\n")
+    fetched = {tile.path: await alone.get(f"/log/heads/{tile.path}") for tile in tiles.new_tiles(0, head.size)}
+    reader = TileReader(lambda path: fetched[path].body if path in fetched else None, head.size)
+    assert head.origin == alone.hub.settings.ledger.origin + "/heads"
+    assert reader.root() == head.root
+    assert b'"k":"heads"' in reader.entries(head.size - 1, 1)[0]
