@@ -226,20 +226,20 @@ def receipt_of_today() -> None:
 
 
 MUTANTS: Final[dict[str, tuple[Callable[[], None], int]]] = {
-    "answer before commit": (answer_before_commit, 100),
-    "checkpoint before it is durable": (answer_before_sync("ledger.db"), 100),
-    "events before their keys": (answer_before_sync("keys.db"), 100),
-    "cursor before confirmation": (cursor_before_confirmation, 100),
-    "dedupe in memory": (dedupe_in_memory, 100),
-    "tree before COMMIT": (tree_before_commit, 100),
-    "retry without asking": (retry_without_asking, 100),
-    "resume without doubt": (resume_without_doubt, 100),
-    "order lost across reconnect": (order_lost_across_reconnect, 100),
-    "session shared between parties": (session_shared_between_parties, 100),
-    "acknowledged before admitted": (acknowledged_before_admitted, 100),
-    "views count twice": (views_count_twice, 100),
-    "record time goes back": (record_time_goes_back, 100),
-    "receipt of today": (receipt_of_today, 100),
+    "answer before commit": (answer_before_commit, 10),
+    "checkpoint before it is durable": (answer_before_sync("ledger.db"), 10),
+    "events before their keys": (answer_before_sync("keys.db"), 10),
+    "cursor before confirmation": (cursor_before_confirmation, 10),
+    "dedupe in memory": (dedupe_in_memory, 10),
+    "tree before COMMIT": (tree_before_commit, 10),
+    "retry without asking": (retry_without_asking, 50),
+    "resume without doubt": (resume_without_doubt, 110),
+    "order lost across reconnect": (order_lost_across_reconnect, 10),
+    "session shared between parties": (session_shared_between_parties, 10),
+    "acknowledged before admitted": (acknowledged_before_admitted, 10),
+    "views count twice": (views_count_twice, 10),
+    "record time goes back": (record_time_goes_back, 90),
+    "receipt of today": (receipt_of_today, 10),
 }
 """By name: how to plant it, and the number of seeds within which it must be found."""
 

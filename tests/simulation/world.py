@@ -30,6 +30,7 @@ PATIENCE_S: Final = 180.0
 """Virtual seconds after the last fault within which everything must be done."""
 _SETTLE_LOOK_S: Final = 0.25
 _RESTART_S: Final = 0.4
+_MOST_LIVES: Final = 30
 _WEATHERS: Final = ("calm", "calm", "calm", "flaky", "hostile")
 _MICROS: Final = 1_000_000
 
@@ -307,6 +308,9 @@ class SimWorld:
     async def _settled(self, what: str) -> bool:
         while self.loop.now_s - self.last_fault_s < PATIENCE_S:
             await asyncio.sleep(_SETTLE_LOOK_S)
+            if self.lives > _MOST_LIVES:
+                self.findings.append(f"liveness: {self.lives} lives and no end of it")
+                return False
             serving = self.serving
             if serving is None or not serving.base_url or not self.parties.are_done:
                 continue
