@@ -307,7 +307,9 @@ class Lane:
         pause_ends = self._circuit.resume_at
         ripe = self._docket.next_ripe()
         moment = pause_ends if pause_ends > now else ripe if ripe is not None else now + WAIT_S
-        if self._brakes:
+        if pause_ends <= now and self._held():
+            # A probe, a brake or an outcome that waits for room: whoever ends it wakes the lane. What is ripe meanwhile
+            # may not go, and waiting for a moment that is past would turn the loop without end.
             moment = now + WAIT_S
         try:
             async with asyncio.timeout_at(moment):
