@@ -20,7 +20,7 @@ from ledger.verifier.report import Report
 from ledger.verifier.tree import agrees, climb, entry_hash
 
 CHECKS = (
-    *("file", "manifest", "trust", "checkpoint", "leaves", "inclusion", "streams", "complete", "time"),
+    *("file", "manifest", "trust", "checkpoint", "hashes", "leaves", "inclusion", "streams", "complete", "time"),
     *("keys", "anchors", "contents", "erasures"),
 )
 _START = "0" * 64
@@ -156,7 +156,7 @@ def _read_leaves(evidence: Evidence) -> None:
         entry = evidence.files[path]
         digest = entry_hash(entry)
         if hashes.get(str(position)) != digest.hex():
-            evidence.report.fail("leaves", "LEAF_HASH", "the leaf is not the one that was put in", position)
+            evidence.report.fail("hashes", "LEAF_HASH", "the leaf is not the one that was put in", position)
         try:
             leaf = read_entry(entry)
             if leaf["idx"] != position - 1:
