@@ -12,6 +12,7 @@ import typer
 from contracts.errors import HubError, IntegrityViolation, MessageRefused, Misconfigured, Overloaded, TargetUnavailable
 from hub.commands.bundle_app import bundle_app
 from hub.commands.db_app import db_app
+from hub.commands.key_app import key_app
 from hub.commands.witness_app import anchor_app, witness_app
 
 EXIT_UNEXPECTED: Final = 1
@@ -48,6 +49,7 @@ for name, group in (
     ("adapter", adapter_app),
     ("parked", parked_app),
     ("db", db_app),
+    ("key", key_app),
     ("witness", witness_app),
     ("anchor", anchor_app),
     ("bundle", bundle_app),

@@ -16,12 +16,12 @@ from aiohttp import web
 from contracts.errors import HubError, Misconfigured
 from contracts.moment import MICROS_PER_SECOND
 from hub.api.admin_client import SOCKET_FILE, reachable
+from hub.api.keys import trusted_keys
 from hub.governance import record_start
 from hub.jobs.publish import BUDGET_S
 from hub.settings import TRUST_FILE
 from hub.watch import oldest_timestamps, waiting
 from hub.wiring import Hub, cancel_and_wait
-from ledger.events import KeyAdded
 from monitoring.endpoint import LoopLag, operations_app
 from monitoring.logs import get_logger
 
@@ -94,7 +94,7 @@ class Serving:
 
     def _publish_trust(self) -> None:
         """The log's verifier keys, for whoever checks the log; not for whoever must distrust this machine."""
-        vkeys = [entry.event.vkey for entry in self.hub.ledger.read(0, 16) if isinstance(entry.event, KeyAdded)]
+        vkeys = trusted_keys(self.hub.ledger)
         if self.hub.heads is not None:
             vkeys = list(dict.fromkeys([*vkeys, self.hub.heads.heads.vkey]))
         logs = "".join(f"log {vkey}\n" for vkey in vkeys)

@@ -47,13 +47,15 @@ class LedgerSettings(Section):
     """The log: its origin (C2SP name), its store, and the bounds of its queue.
 
     With ``postgres`` two files in the hub's directory hold, a line each, how to reach the database of the log and the
-    one of its data keys: they are secrets, and two databases.
+    one of its data keys: they are secrets, and two databases. ``key_passphrase_file`` names the file whose one line
+    encrypts the log's signing key at rest; without it the key lies in a plain file of mode 0600.
     """
 
     origin: str = Field(default="lienthong.example/log", pattern=r"^[^\s+]{3,200}$")
     store: Literal["sqlite", "memory", "postgres"] = "sqlite"
     dsn_file: str = ""
     keys_dsn_file: str = ""
+    key_passphrase_file: str = ""
     queue_units: int = Field(default=20_000, ge=100, le=1_000_000)
     queue_bytes: int = Field(default=256 * 1024 * 1024, ge=1_048_576)
 

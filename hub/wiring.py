@@ -25,6 +25,7 @@ from hub.api.app import Doors, build_admin_app, build_app
 from hub.api.erasing import EraseCommands
 from hub.api.evidence import EvidencePages
 from hub.api.gate import HubGate
+from hub.api.keys import KeyCommands
 from hub.api.log import LogPages
 from hub.api.sight import Sight
 from hub.api.witnessing import WitnessPages
@@ -133,6 +134,7 @@ def build(settings: Settings, world: World, *, watch: Watch | None = None, accep
         keys_dsn=secret_line(world.files, settings.ledger.keys_dsn_file),
         queue_units=settings.ledger.queue_units,
         queue_bytes=settings.ledger.queue_bytes,
+        passphrase=secret_line(world.files, settings.ledger.key_passphrase_file).encode(),
     )
     try:
         return _assembled(settings, world, ledger, parties, adapters, watch, accept_clock)
@@ -237,6 +239,9 @@ def _assembled(
     erasing = EraseCommands(eraser, sight, ledger)
     admin.add("erase", erasing.erase)
     admin.add("erase.preview", erasing.preview)
+    keys = KeyCommands(ledger, world.files, world.clock, policy=outside.policy.text())
+    for name, command in keys.offered().items():
+        admin.add(name, command)
     doors = Doors()
     admit = outside.guarded(reception)
     gate = HubGate(

@@ -24,6 +24,8 @@ from ledger.unit import NewEvent, Unit
 NEXT: Final = "log-next"
 NEXT_KEY_FILE: Final = "keys/log-next.key"
 NEXT_VKEY_FILE: Final = "keys/log-next.vkey"
+ENDED_FILE: Final = "keys/log-ended.vkey"
+"""Log keys that sign no more, one a line: whoever checks old checkpoints and copies on this machine needs them."""
 REASONS: Final = ("compromised", "lost", "superseded")
 _SEED_BYTES: Final = 32
 
@@ -121,17 +123,19 @@ class LogKeys:
 
     def _put_away(self, registry: KeyRegistry, size: int) -> None:
         """When the first key has ended, the next one takes its place; then the second file goes."""
+        allowed = registry.signers(size)
+        ended = [one.vkey for one in registry.keys if one.purpose == LOG and one.vkey not in allowed]
+        if ended:
+            self._files.write_durable(ENDED_FILE, "".join(f"{vkey}\n" for vkey in ended).encode())
         try:
             first = log_signer(self._files, self._entropy, self._origin, create=False, passphrase=self._passphrase)
             second = self._load_next()
         except Misconfigured:
             return
-        allowed = registry.signers(size)
         if vkey_of(first) not in allowed and vkey_of(second) in allowed:
             keep_signer(self._files, self._entropy, second, name="log", passphrase=self._passphrase)
             first = second
-        ended = vkey_of(second) not in allowed and registry.find(vkey_of(second)) is not None
-        if vkey_of(first) == vkey_of(second) or ended:
+        if vkey_of(first) == vkey_of(second) or vkey_of(second) in ended:
             self._files.delete(NEXT_KEY_FILE)
             self._files.delete(NEXT_VKEY_FILE)
 

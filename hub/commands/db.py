@@ -16,6 +16,7 @@ from ledger import backup as copies
 from ledger.inspect import verify as verify_log
 from ledger.keys import VERIFIER_KEY_FILE
 from ledger.milestone import MILESTONE_FILE
+from ledger.rotation import ENDED_FILE
 from ledger.stores.open import open_postgres
 from ledger.stores.sqlite import SqliteStore
 from ledger.writer import KEYS_FILE, LEDGER_FILE, LOCK_FILE
@@ -82,7 +83,9 @@ def restore(config: str, *, source: str, keys: str, only: bool, checkpoint: str,
 
 def _trusted(directory: Path) -> list[str]:
     try:
-        return [(directory / VERIFIER_KEY_FILE).read_text("utf-8").strip()]
+        ended = directory / ENDED_FILE
+        now = (directory / VERIFIER_KEY_FILE).read_text("utf-8").strip()
+        return [now, *(ended.read_text("utf-8").split() if ended.is_file() else ())]
     except OSError as error:
         raise Misconfigured("config.missing", "put keys/ back first", name=VERIFIER_KEY_FILE) from error
 

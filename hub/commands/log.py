@@ -13,6 +13,7 @@ from hub.commands.output import emit_json, emit_lines, emit_table, say
 from hub.settings import TRUST_FILE, load
 from ledger.inspect import LogFile
 from ledger.inspect import verify as verify_log
+from ledger.rotation import ENDED_FILE
 from ledger.stores.store import LogTables
 
 _COLUMNS: Final = ("position", "recorded_at", "type", "source", "stream", "rev")
@@ -94,7 +95,9 @@ def _trusted(directory: str) -> list[str]:
         lines = (Path(directory) / TRUST_FILE).read_text("ascii").splitlines()
     except OSError as error:
         raise Misconfigured("config.missing", "the log's verifier keys", name=TRUST_FILE) from error
-    return [line.split()[1] for line in lines if line.startswith("log ")]
+    trusted = [line.split()[1] for line in lines if line.startswith("log ")]
+    ended = Path(directory) / ENDED_FILE  # what a revoked key signed in its time is still this log
+    return list(dict.fromkeys([*trusted, *(ended.read_text("utf-8").split() if ended.is_file() else ())]))
 
 
 def _within(check: dict[str, Any], start: int, end: int) -> bool:
