@@ -27,6 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--trust", required=True, help="trust file: log keys, witnesses, quorum (C2SP tlog-policy)")
     parser.add_argument("--tsa", help="certificates of time stamping authorities, PEM")
     parser.add_argument("--log", help="directory of C2SP tlog-tiles, or the http(s) address of a live log")
+    parser.add_argument("--foreign", action="store_true", help="another log than a hub's: judge the tree alone")
     parser.add_argument("--first", type=int, default=0, help="entries below this index were pruned under a policy")
     parser.add_argument("--fresh-since", default="", help="the newest leaf may not be older, RFC 3339 UTC")
     parser.add_argument("--known", action="append", default=[], help="a checkpoint that was kept; may be repeated")
@@ -55,7 +56,15 @@ def _judged(given: argparse.Namespace) -> dict[str, Any]:
         return verify_source(receipts, [key.text for key in Trust(trust).logs])
     known = [Path(path).read_text("utf-8") for path in given.known]
     fetch = _online(given.log) if urlsplit(given.log).scheme in {"http", "https"} else _offline(Path(given.log))
-    return verify_tiles(fetch, trust, first=given.first, fresh_since=given.fresh_since, known=known, receipts=receipts)
+    return verify_tiles(
+        fetch,
+        trust,
+        first=given.first,
+        foreign=given.foreign,
+        fresh_since=given.fresh_since,
+        known=known,
+        receipts=receipts,
+    )
 
 
 def _offline(root: Path) -> Fetch:

@@ -71,8 +71,9 @@ class Tiles:
 class _Leaves:
     """The leaves of our own format, in order."""
 
-    def __init__(self, report: Report, *, first: int) -> None:
+    def __init__(self, report: Report, *, first: int, foreign: bool) -> None:
         self.report = report
+        self._foreign = foreign
         self._pruned = first > 0
         self._heads: dict[bytes, tuple[int, bytes]] = {}
         self._accepted: dict[str, int] = {}
@@ -80,6 +81,8 @@ class _Leaves:
 
     def take(self, index: int, entry: bytes, digest: bytes) -> None:
         """Judge one leaf."""
+        if self._foreign:
+            return
         position = index + 1
         place = place_of(entry)
         if place is None:
@@ -126,12 +129,14 @@ def verify_tiles(
     trust_text: str,
     *,
     first: int = 0,
+    foreign: bool = False,
     fresh_since: str = "",
     known: Iterable[str] = (),
     receipts: Iterable[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """Judge a published log.
 
+    ``foreign``: its entries are not leaves of this format, only the tree is judged.
     ``first`` is the index below which entries were pruned under a stated policy; their hashes are still there.
     ``fresh_since`` (as leaves write times): the newest leaf may not be older. ``known`` are checkpoints and
     ``receipts`` receipts that somebody kept: the log must have grown out of them.
@@ -154,7 +159,7 @@ def verify_tiles(
         kept.note(note)
     for receipt in receipts:
         kept.receipt(receipt)
-    leaves = _Leaves(report, first=first)
+    leaves = _Leaves(report, first=first, foreign=foreign)
     try:
         found = _walk(Tiles(fetch, size), first, leaves, kept)
     except Untrusted as error:
