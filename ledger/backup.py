@@ -14,6 +14,7 @@ import msgspec
 
 from contracts.errors import IntegrityViolation, Misconfigured
 from ledger import checkpoint
+from ledger.heads_log import HEADS_FILE
 from ledger.inspect import LogFile, verify
 from ledger.stores import connect
 from ledger.stores.sqlite import SqliteStore
@@ -31,17 +32,23 @@ NEW_ORIGIN: Final = (
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """What a copy is: which file, its SHA-256, and for a log its origin, size and newest checkpoint."""
+    """What a copy is: which file, its SHA-256, and for a log its origin, size and newest checkpoint.
+
+    ``heads`` is the SHA-256 of the heads log beside a log, "" where there is none.
+    """
 
     file: str
     sha256: str
     origin: str = ""
     size: int = 0
     checkpoint: str = ""
+    heads: str = ""
 
 
 def take(source: str, target: Path) -> Manifest:
     """Copy one database by SQLite's online backup while others write to it; durable when this returns.
+
+    A log is copied with its heads log. That one first: it never covers more than the log does.
 
     Raises:
         Misconfigured: ``config.missing`` without the source, ``config.invalid`` where a copy lies already.
@@ -53,13 +60,24 @@ def take(source: str, target: Path) -> Manifest:
     if copy.exists() or (target / MANIFEST).exists():
         raise Misconfigured("config.invalid", "a copy lies here already; name an empty directory", name=str(target))
     target.mkdir(parents=True, exist_ok=True, mode=0o700)
+    heads = Path(source).with_name(HEADS_FILE)
+    with_heads = name == LOG_COPY and heads.is_file()
+    if with_heads:
+        _copy_database(str(heads), str(target / HEADS_FILE))
     _copy_database(source, str(copy))
     manifest = Manifest(name, _hash_of(copy))
     if name == LOG_COPY:
         with LogFile(str(target)) as log:
             signed = log.checkpoint()
         head = checkpoint.parse(_text_of(signed)) if signed else None
-        manifest = Manifest(name, manifest.sha256, head.origin if head else "", head.size if head else 0, signed)
+        manifest = Manifest(
+            name,
+            manifest.sha256,
+            head.origin if head else "",
+            head.size if head else 0,
+            signed,
+            _hash_of(target / HEADS_FILE) if with_heads else "",
+        )
     (target / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
     return manifest
 
@@ -92,6 +110,22 @@ def examine(folder: Path, vkeys: list[str]) -> Manifest:
     copy = folder / manifest.file
     if manifest.file not in {LOG_COPY, KEYS_COPY} or not copy.is_file() or _hash_of(copy) != manifest.sha256:
         raise IntegrityViolation("ledger.corrupt", f"{copy} is not the file that {MANIFEST} describes")
+    _check_database(copy)
+    if manifest.heads:
+        if not (folder / HEADS_FILE).is_file() or _hash_of(folder / HEADS_FILE) != manifest.heads:
+            raise IntegrityViolation(
+                "ledger.corrupt", f"{folder / HEADS_FILE} is not the file that {MANIFEST} describes"
+            )
+        _check_database(folder / HEADS_FILE)
+    if manifest.file == LOG_COPY:
+        checks = verify(str(folder), vkeys)["checks"]
+        wrong = [check for check in checks if not check["ok"]]
+        if wrong:
+            raise IntegrityViolation("ledger.corrupt", f"{wrong[0]['code']} at {wrong[0]['position']}: {copy}")
+    return manifest
+
+
+def _check_database(copy: Path) -> None:
     reader = connect.open_reader(str(copy))
     try:
         said: Any = reader.execute("PRAGMA integrity_check").fetchall()
@@ -99,12 +133,6 @@ def examine(folder: Path, vkeys: list[str]) -> Manifest:
         reader.close()
     if said != [("ok",)]:
         raise IntegrityViolation("ledger.corrupt", f"{copy}: {said[0][0]}")
-    if manifest.file == LOG_COPY:
-        checks = verify(str(folder), vkeys)["checks"]
-        wrong = [check for check in checks if not check["ok"]]
-        if wrong:
-            raise IntegrityViolation("ledger.corrupt", f"{wrong[0]['code']} at {wrong[0]['position']}: {copy}")
-    return manifest
 
 
 def hold_to(folder: Path, known: dict[str, str]) -> None:

@@ -28,7 +28,7 @@ from ledger.stores.heads_store import MEMORY, HeadsRow, HeadsStore
 HEADS_FILE: Final = "heads.db"
 MILESTONE_FILE: Final = "heads.milestone"
 """The newest checkpoint when it was closed last: a heads log is never begun anew, nor continued from an older file."""
-LONGEST: Final = 1_000
+LONGEST: Final = 250
 """Most leaves that one entry takes in; a longer backlog becomes several entries.
 
 It bounds the COMMIT, which is the one step that can not be cut: it holds the loop for as long as its pages take.

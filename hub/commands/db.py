@@ -13,6 +13,7 @@ from hub.commands.output import emit_json, say
 from hub.settings import Settings, load
 from hub.world import DiskFiles
 from ledger import backup as copies
+from ledger.heads_log import HEADS_FILE
 from ledger.inspect import verify as verify_log
 from ledger.keys import VERIFIER_KEY_FILE
 from ledger.milestone import MILESTONE_FILE
@@ -76,7 +77,12 @@ def restore(config: str, *, source: str, keys: str, only: bool, checkpoint: str,
     copies.hold_to(Path(source), _known(Path(directory), checkpoint))
     found: dict[str, object] = {"ok": True, "size": log.size, "origin": log.origin, "restored": not only}
     if not only:
-        _put_back(directory, [(Path(source), LEDGER_FILE), *([(Path(keys), KEYS_FILE)] if keys else [])])
+        files = [(Path(source), LEDGER_FILE)]
+        if log.heads and not (Path(directory) / HEADS_FILE).exists():  # one that is there is never older
+            files.append((Path(source), HEADS_FILE))
+        if keys:
+            files.append((Path(keys), KEYS_FILE))
+        _put_back(directory, files)
     done = "would be put back" if only else "were put back; start the hub"
     _tell(found, as_json=as_json, text=f"the copy verifies: {log.size} events of {log.origin} {done}")
 

@@ -35,6 +35,8 @@ async def test_a_copy_taken_beside_a_running_hub_verifies_and_is_put_back_while_
     root, log, keys = tmp_path / "hub", tmp_path / "log", tmp_path / "keys"
     async with served(root) as hub:
         await hub.message(packet(record(1)), by=COUNTER, key="goi-1")
+        assert hub.hub.heads is not None
+        await hub.hub.heads.force()
         for target, flag in ((log, ()), (keys, ("--keys",))):
             done = inside("db", "backup", str(target), *flag, "--config", CONFIG, "--json", folder=root)
             assert done.code == 0, done.err
@@ -43,7 +45,7 @@ async def test_a_copy_taken_beside_a_running_hub_verifies_and_is_put_back_while_
         refused = inside("db", "restore", str(log), "--config", CONFIG, folder=root)
         assert "ledger.locked" in refused.err
         size = hub.hub.ledger.committed
-    for name in ("ledger.db", "keys.db"):
+    for name in ("ledger.db", "keys.db", "heads.db"):
         (root / name).rename(tmp_path / name)
         for rest in ("-wal", "-shm"):
             (root / f"{name}{rest}").unlink(missing_ok=True)
@@ -55,6 +57,9 @@ async def test_a_copy_taken_beside_a_running_hub_verifies_and_is_put_back_while_
     async with served_again(root) as hub:
         same = await hub.message(packet(record(1)), by=COUNTER, key="goi-1")
         assert same.json["duplicate"]
+        assert hub.hub.heads is not None
+        assert hub.hub.heads.lag() == 0 or await hub.hub.heads.force()
+        assert hub.hub.heads.heads.size >= 1
 
 
 def served_again(root: Path) -> "_Again":

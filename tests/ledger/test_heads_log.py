@@ -62,7 +62,10 @@ def opened(main: Streams, files: Any = None, directory: Path | None = None) -> H
 
 def catch_up(heads: HeadsLog) -> int:
     """Take in everything; how many steps it took."""
-    return sum(1 for _ in heads.steps())
+    taken = 0
+    while steps := sum(1 for _ in heads.steps()):
+        taken += steps
+    return taken
 
 
 def hold(main: Streams, heads: HeadsLog, numbers: Sequence[int]) -> None:
@@ -89,7 +92,7 @@ def test_every_stream_is_proven_with_its_newest_event_and_every_other_not_to_exi
         main.write(1)
         catch_up(heads)
         hold(main, heads, range(100))
-    assert heads.size == 6
+    assert heads.size == 7
     assert catch_up(heads) == 0
 
 
@@ -156,7 +159,7 @@ def test_a_long_backlog_becomes_entries_of_bounded_length(monkeypatch: pytest.Mo
     main.write(*(number % 11 for number in range(1_000)))
     heads = opened(main)
     sizes = []
-    while catch_up(heads):
+    while list(heads.steps()):
         sizes.append(heads.input_size)
     assert sizes == [300, 600, 900, 1_000]
     hold(main, heads, range(12))

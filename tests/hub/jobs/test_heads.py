@@ -44,6 +44,8 @@ def announced(hub: Hub) -> list[KeyAdded]:
 
 
 async def test_its_key_is_announced_once_and_signed_for_by_the_key_of_the_log(tmp_path: Path) -> None:
+    found: list[KeyAdded] = []
+    trust: list[str] = []
     for _ in range(2):
         serving = await started(tmp_path)
         found = announced(serving.hub)
@@ -82,7 +84,7 @@ async def test_few_events_wait_for_the_interval_but_not_for_whoever_forces_a_rou
     append(hub, 3)
     assert (job.heads.size, job.lag() > 0) == (size, True)
     notes = await asyncio.gather(job.force(), job.force())
-    assert notes == [job.heads.checkpoint()] * 2
+    assert list(notes) == [job.heads.checkpoint()] * 2
     assert (job.heads.size, job.lag()) == (size + 1, 0)
     assert await job.force() == notes[0]
     await serving.stop()
