@@ -29,7 +29,7 @@ def run(*, quick: bool) -> list[dict[str, Any]]:
     return [uvloop.run(_grow(100_000 if quick else 1_000_000))]
 
 
-def _packets(first: int, n: int) -> Iterator[bytes]:
+def packets(first: int, n: int) -> Iterator[bytes]:
     """Packets of distinct dossiers made from one by replacing what tells them apart."""
     template = dossiers.bodies(0, 1, 1)[0]
     head, _, rest = template.partition(b'"data":[')
@@ -58,7 +58,7 @@ async def _grow(events: int) -> dict[str, Any]:
         async with InsideHub(root, deliver=False) as inside:
             first = 0
             while inside.hub.ledger.committed < events:
-                bodies = tuple(_packets(first, WINDOW))
+                bodies = tuple(packets(first, WINDOW))
                 with machine.Watch() as watch:
                     await push(inside, bodies, at_once=4)
                 first += WINDOW

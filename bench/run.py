@@ -18,7 +18,7 @@ from bench import machine
 from bench.peers import Field, play
 
 COMPARED: Final = ("store", "postgres", "validate", "http", "deliver")
-SUITES: Final = (*COMPARED, "e2e", "growth")
+SUITES: Final = (*COMPARED, "e2e", "growth", "audit")
 _QUICK_ROUNDS: Final = 3
 _ROUNDS: Final = 9
 _SYNCS: Final = 200
@@ -56,6 +56,10 @@ def run_suite(suite: str, *, rounds: int, quick: bool) -> list[dict[str, Any]]:
         from bench import growth
 
         return [{"suite": suite, **case} for case in growth.run(quick=quick)]
+    if suite == "audit":
+        from bench import audit
+
+        return [{"suite": suite, **case} for case in audit.run(quick=quick)]
     lines: list[dict[str, Any]] = []
     for field in _fields(suite)(quick=quick):
         lines += play(field, rounds)

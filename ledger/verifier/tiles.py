@@ -16,6 +16,7 @@ Fetch = Callable[[str], bytes | None]
 _WIDTH = 256
 _HASH_BYTES = 32
 _START = b"0" * 64
+_ACCEPTED = b'"typ":"message.accepted","v":1}'
 _CHECKS = ("trust", "checkpoint", "tiles", "root", "leaves", "streams", "time", "known")
 
 
@@ -109,7 +110,7 @@ class _Leaves:
             self.report.fail("time", "TIME_ORDER", f"{time.decode()} after {self.time.decode()}", position)
         else:
             self.time = time
-        if b'"typ":"message.accepted"' in entry and b'"eid":"' in entry:
+        if entry.endswith(_ACCEPTED) and b'"eid":"' in entry:
             self._judge_id(entry, position)
 
     def _judge_id(self, entry: bytes, position: int) -> None:
