@@ -104,6 +104,17 @@ def test_one_message_taken_twice_without_a_conflict_is_told() -> None:
     assert codes(published(forge), forge.trust) == {"DUPLICATE"}
 
 
+def test_commitments_without_a_comma_between_them_are_no_canonical_leaf() -> None:
+    forge = Forge()
+    pair = forge.leaves[-1]["pc"] * 2
+    forge.leaves[-1]["pc"] = pair
+    entries = forge.entries()
+    assert codes(published(forge, entries), forge.trust) == set()
+    for wrong in (b"}{", b"},,{"):
+        spoilt = [*entries[:-1], entries[-1].replace(b"},{", wrong)]
+        assert codes(published(forge, spoilt), forge.trust) == {"CANONICAL"}
+
+
 def test_two_leaves_at_one_revision_and_a_chain_that_breaks_are_told() -> None:
     forge = told(3)
     forge.leaves[-1]["rev"] = 0
