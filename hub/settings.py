@@ -48,7 +48,8 @@ class LedgerSettings(Section):
 
     With ``postgres`` two files in the hub's directory hold, a line each, how to reach the database of the log and the
     one of its data keys: they are secrets, and two databases. ``key_passphrase_file`` names the file whose one line
-    encrypts the log's signing key at rest; without it the key lies in a plain file of mode 0600.
+    encrypts the log's signing key at rest; without it the key lies in a plain file of mode 0600. With
+    ``signer = "pkcs11"`` it lies on a token: the driver's file, the token's and the key's label, and the PIN's file.
     """
 
     origin: str = Field(default="lienthong.example/log", pattern=r"^[^\s+]{3,200}$")
@@ -56,6 +57,11 @@ class LedgerSettings(Section):
     dsn_file: str = ""
     keys_dsn_file: str = ""
     key_passphrase_file: str = ""
+    signer: Literal["file", "pkcs11"] = "file"
+    pkcs11_module: str = ""
+    pkcs11_token: str = ""
+    pkcs11_key: str = ""
+    pkcs11_pin_file: str = ""
     queue_units: int = Field(default=20_000, ge=100, le=1_000_000)
     queue_bytes: int = Field(default=256 * 1024 * 1024, ge=1_048_576)
 
@@ -63,6 +69,13 @@ class LedgerSettings(Section):
     def _postgres_needs_addresses(self) -> "LedgerSettings":
         if self.store == "postgres" and not (self.dsn_file and self.keys_dsn_file):
             raise ValueError('store = "postgres" needs dsn_file and keys_dsn_file')
+        return self
+
+    @model_validator(mode="after")
+    def _token_needs_a_place(self) -> "LedgerSettings":
+        place = (self.pkcs11_module, self.pkcs11_token, self.pkcs11_key, self.pkcs11_pin_file)
+        if self.signer == "pkcs11" and not all(place):
+            raise ValueError('signer = "pkcs11" needs pkcs11_module, pkcs11_token, pkcs11_key and pkcs11_pin_file')
         return self
 
 

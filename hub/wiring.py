@@ -51,6 +51,7 @@ from hub.views.views import Views
 from hub.watch import Watch
 from hub.world import DiskFiles, SystemClock, SystemEntropy
 from ledger.heads_log import open_heads
+from ledger.pkcs11_signer import Pkcs11Signer, TokenKey
 from ledger.publication import HEADS_PREFIX
 from ledger.stores.views_store import ViewsStore
 from ledger.writer import Writer, open_ledger
@@ -135,6 +136,7 @@ def build(settings: Settings, world: World, *, watch: Watch | None = None, accep
         queue_units=settings.ledger.queue_units,
         queue_bytes=settings.ledger.queue_bytes,
         passphrase=secret_line(world.files, settings.ledger.key_passphrase_file).encode(),
+        token=_token(settings, world),
     )
     try:
         return _assembled(settings, world, ledger, parties, adapters, watch, accept_clock)
@@ -311,6 +313,16 @@ def _assembled(
         admin_app=build_admin_app(admin, watch),
         doors=doors,
     )
+
+
+def _token(settings: Settings, world: World) -> Pkcs11Signer | None:
+    """The token that holds the log's key, where it does not lie in a file."""
+    ledger = settings.ledger
+    if ledger.signer == "file":
+        return None
+    pin_file = str(PurePosixPath(world.directory) / ledger.pkcs11_pin_file)
+    key = TokenKey(module=ledger.pkcs11_module, token=ledger.pkcs11_token, label=ledger.pkcs11_key, pin_file=pin_file)
+    return Pkcs11Signer(ledger.origin, key)
 
 
 def secret_line(files: Files, name: str) -> str:

@@ -12,10 +12,10 @@ from typing import Final, Protocol
 import msgspec
 
 from contracts.errors import MessageRefused, Misconfigured
-from contracts.ports import Clock, Entropy
+from contracts.ports import Clock, Entropy, Signer
 from ledger.checkpoint import Scribe
 from ledger.events import Event, KeyAdded, KeyRetired, KeyRevoked
-from ledger.keys import LOG_KEY_FILE, FileSigner, KeyFiles, keep_signer, log_signer
+from ledger.keys import LOG_KEY_FILE, VERIFIER_KEY_FILE, FileSigner, KeyFiles, keep_signer, log_signer
 from ledger.note import parse_vkey, vkey_of
 from ledger.port import Entry
 from ledger.registry import KEY_STREAM, LOG, PURPOSES, KeyEvent, KeyRegistry, fold_keys, said, statement
@@ -66,12 +66,21 @@ class SignedLog(Protocol):
 class LogKeys:
     """The key files of one log, held to what its leaves say."""
 
-    def __init__(self, files: RotationFiles, entropy: Entropy, origin: str, passphrase: bytes = b"") -> None:
+    def __init__(
+        self,
+        files: RotationFiles,
+        entropy: Entropy,
+        origin: str,
+        passphrase: bytes = b"",
+        token: Signer | None = None,
+    ) -> None:
+        """``token`` holds the log's key instead of a file; it is changed with the token's own tools, not here."""
         self._files = files
         self._entropy = entropy
         self._origin = origin
         self._passphrase = passphrase
-        self._held: dict[str, FileSigner] = {}
+        self._token = token
+        self._held: dict[str, Signer] = {}
 
     # ── opening ─────────────────────────────────────────────────────────────────────────────────
 
@@ -81,6 +90,11 @@ class LogKeys:
         Raises:
             Misconfigured: see ``log_signer``.
         """
+        if self._token is not None:
+            self._held = {vkey_of(self._token): self._token}
+            if create:
+                self._files.write_durable(VERIFIER_KEY_FILE, f"{vkey_of(self._token)}\n".encode())
+            return Scribe(self._token)
         first = log_signer(self._files, self._entropy, self._origin, create=create, passphrase=self._passphrase)
         self._held = {vkey_of(first): first}
         if create:
@@ -127,6 +141,8 @@ class LogKeys:
         ended = [one.vkey for one in registry.keys if one.purpose == LOG and one.vkey not in allowed]
         if ended:
             self._files.write_durable(ENDED_FILE, "".join(f"{vkey}\n" for vkey in ended).encode())
+        if self._token is not None:
+            return
         try:
             first = log_signer(self._files, self._entropy, self._origin, create=False, passphrase=self._passphrase)
             second = self._load_next()
@@ -162,6 +178,8 @@ class LogKeys:
         return vkey
 
     def _next_signer(self, registry: KeyRegistry) -> FileSigner:
+        if self._token is not None:
+            raise MessageRefused("query.invalid", "the key lies on a token; nothing here can make another", name="key")
         with contextlib.suppress(Misconfigured):
             left = self._load_next()
             if registry.find(vkey_of(left)) is None:
@@ -248,7 +266,7 @@ class LogKeys:
         self._put_away(registry, done + 1)
         return done
 
-    def _spokesman(self, registry: KeyRegistry, event: KeyEvent, position: int) -> FileSigner:
+    def _spokesman(self, registry: KeyRegistry, event: KeyEvent, position: int) -> Signer:
         able = [vkey for vkey in registry.signers(position) if vkey in self._held]
         others = [vkey for vkey in able if vkey != event.vkey] or able
         if not others:
@@ -256,7 +274,7 @@ class LogKeys:
         return self._held[others[-1]]
 
 
-def _attested(by: FileSigner, text: str) -> str:
+def _attested(by: Signer, text: str) -> str:
     return Scribe(by).attest(text)
 
 

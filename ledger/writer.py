@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Final, Literal
 
 from contracts.errors import HubError, IntegrityViolation, Misconfigured, Overloaded
-from contracts.ports import Clock, Entropy, Files, Lock
+from contracts.ports import Clock, Entropy, Files, Lock, Signer
 from ledger.access import Readable
 from ledger.chain import Chain
 from ledger.checkpoint import Scribe
@@ -304,13 +304,14 @@ def open_ledger(  # noqa: PLR0913  # one door, every choice by name
     queue_bytes: int = 256 * 1024 * 1024,
     compress_from: int = COMPRESS_FROM_BYTES,
     passphrase: bytes = b"",
+    token: Signer | None = None,
 ) -> Writer:
     """Open the ledger of ``origin``, making it where there is none. ``directory`` is the place ``files`` is rooted in.
 
     ``store`` and ``keys`` may be given ready-made (tests); ``vfs`` names an SQLite VFS; ``compress_from`` is the size
     from which content is deflated before it is sealed. ``dsn`` and ``keys_dsn`` name the databases of the log and of
     its data keys where the store is ``postgres``; the keys of the log itself always lie in ``directory``, encrypted
-    where there is a ``passphrase``.
+    where there is a ``passphrase``; with a ``token`` the log's own key lies there and nowhere else.
 
     Raises:
         Misconfigured: ``ledger.locked`` (another process), ``ledger.other_origin``, ``config.missing`` (a log without
@@ -328,7 +329,7 @@ def open_ledger(  # noqa: PLR0913  # one door, every choice by name
         milestone = None if isinstance(log, MemoryStore) else Milestone(files)
         if milestone is not None and empty:
             milestone.check(log)
-        log_keys = LogKeys(files, entropy, origin, passphrase)
+        log_keys = LogKeys(files, entropy, origin, passphrase, token)
         scribe = log_keys.load(create=empty)
         wrapping = wrapping_key(files, entropy, create=empty)
         if keys is None and store == "postgres":
