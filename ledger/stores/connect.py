@@ -99,6 +99,9 @@ def _open_writer(path: str, vfs: str, schema: tuple[str, ...], application_id: i
     pragma(connection, "synchronous", "FULL", 2)
     pragma(connection, "wal_autocheckpoint", AUTOCHECKPOINT_PAGES, AUTOCHECKPOINT_PAGES)
     pragma(connection, "cache_size", -CACHE_KIB, -CACHE_KIB)
+    # What an earlier process could not sync may stand in the page cache, marked clean, and never reach the disk: a
+    # later sync of the write-ahead log would not write it. Moving the log into the database writes all of it anew.
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     connection.set_busy_timeout(5_000)
     return connection
 

@@ -68,7 +68,9 @@ def promise(world: "SimWorld", hub: Hub) -> list[str]:
 
 def pulled(world: "SimWorld", hub: Hub) -> list[str]:
     """What the civil-status service handed out and heard acknowledged is known to the hub."""
-    return [f"promise: pulled {code} is lost" for code in world.parties.enqueued if not hub.views.find(code)]
+    waiting = world.parties.stage.simulators["civil_status"].waiting()
+    handed = [code for code in world.parties.enqueued if code not in waiting]
+    return [f"promise: pulled {code} is lost" for code in handed if not hub.views.find(code)]
 
 
 def order(world: "SimWorld", hub: Hub) -> list[str]:
