@@ -84,7 +84,7 @@ def refused(response: bytes, covered: bytes, roots: tuple[x509.Certificate, ...]
 
 
 def test_a_token_over_another_checkpoint_is_refused(authority: Authority, reply: bytes) -> None:
-    """Finding TSA_IMPRINT: another tree, or the token re-used for a larger one."""
+    """Finding TSA_IMPRINT: another tree, or the token reused for a larger one."""
     refused(reply, NOTE.replace(b"\n7\n", b"\n8\n"), authority.roots, "TSA_IMPRINT")
 
 
