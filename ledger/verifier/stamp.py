@@ -23,7 +23,7 @@ _CONTEXT_0, _CONTEXT_1, _KEY_ID = 0xA0, 0xA1, 0x80
 _SIGNED_DATA = "1.2.840.113549.1.7.2"
 _TST_INFO = "1.2.840.113549.1.9.16.1.4"
 _CONTENT_TYPE, _DIGEST = "1.2.840.113549.1.9.3", "1.2.840.113549.1.9.4"
-_CERTIFICATE_V1, _CERTIFICATE_V2 = "1.2.840.113549.1.9.16.2.12", "1.2.840.113549.1.9.16.2.47"
+_CERTIFICATE = "1.2.840.113549.1.9.16.2.47"
 _SHA256 = "2.16.840.1.101.3.4.2.1"
 _HASHES = {
     _SHA256: hashes.SHA256(),
@@ -137,6 +137,8 @@ def _judge_signature(parts: _Parts, certificate: x509.Certificate) -> None:
     _, _, digest, attributes, algorithm, signature = parts.signer[:6]
     method = _HASHES[oid(split(digest[1])[0][1])]
     said = {oid(split(one_)[0][1]): split(one_)[1][1] for _, one_, _ in split(attributes[1])}
+    if len(said) != len(split(attributes[1])):
+        raise ValueError("a signed attribute stands there twice")
     if attributes[0] != _CONTEXT_0 or oid(one(said[_CONTENT_TYPE], _OID)) != _TST_INFO:
         raise ValueError("the signed attributes name other content")
     if one(said[_DIGEST], _OCTETS) != _hashed(method, parts.content):
@@ -162,13 +164,12 @@ def _hashed(method: hashes.HashAlgorithm, content: bytes) -> bytes:
 
 
 def _judge_named(said: dict[str, bytes], certificate: x509.Certificate) -> None:
-    """The signed attributes name the certificate by its hash (ESSCertID, ESSCertIDv2: RFC 5816)."""
+    """The signed attributes name the certificate by its hash (ESSCertIDv2, RFC 5816); by SHA-1 alone is not enough."""
     whole = certificate.public_bytes(serialization.Encoding.DER)
-    version = _CERTIFICATE_V2 if _CERTIFICATE_V2 in said else _CERTIFICATE_V1
-    first = split(split(split(one(said[version], _SEQUENCE))[0][1])[0][1])
-    if version == _CERTIFICATE_V1:
-        named, made = first[0][1], hashlib.sha1(whole, usedforsecurity=False).digest()
-    elif first[0][0] == _SEQUENCE:
+    if _CERTIFICATE not in said:
+        raise ValueError("the signed attributes do not name the certificate by a hash that counts")
+    first = split(split(split(one(said[_CERTIFICATE], _SEQUENCE))[0][1])[0][1])
+    if first[0][0] == _SEQUENCE:
         named, made = first[1][1], _hashed(_HASHES[oid(split(first[0][1])[0][1])], whole)
     else:
         named, made = first[0][1], hashlib.sha256(whole).digest()
