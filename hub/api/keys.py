@@ -94,16 +94,18 @@ class KeyCommands:
         """What rests on one log key (by default the oldest that signs) since a time, and who outside saw it in time.
 
         A position is covered by the first testimony to a tree that holds it: the position of that leaf and the time it
-        states. What nobody outside saw before the key was lost must be held against the senders' own records.
+        states. A witness counts whenever it vouched: it has seen one history only, whoever holds the key. A timestamp
+        counts only where it is from before ``since``: afterwards a thief can have one made over a forgery too. What
+        nobody outside saw must be held against the senders' own records.
         """
         since = _time(values)
         registry = self._ledger.log_keys.registry(self._ledger)
         state = registry.find(_text(values, "vkey", "") or registry.signers(self._ledger.committed + 1)[0])
         if state is None:
             raise MessageRefused("query.not_found")
-        rests = _Rests(state, registry.signers)
+        rests = _Rests(state, registry.signers, since)
         for number, entries in enumerate(self._slices(), 1):
-            rests.take(entries, since)
+            rests.take(entries)
             if number % 2:
                 await asyncio.sleep(0)
         return {"vkey": state.vkey, "since": rfc3339(since), **rests.result()}
@@ -118,7 +120,8 @@ class KeyCommands:
 class _Rests:
     """What rests on one key, gathered entry by entry."""
 
-    def __init__(self, state: KeyState, signers: Callable[[int], tuple[str, ...]]) -> None:
+    def __init__(self, state: KeyState, signers: Callable[[int], tuple[str, ...]], since: int) -> None:
+        self._since = since
         self._state = state
         self._signers = signers
         self._receipts: list[int] = []
@@ -127,13 +130,13 @@ class _Rests:
         self._shared = 0
         self._testimony: list[tuple[int, CheckpointAnchored]] = []
 
-    def take(self, entries: list[Entry], since: int) -> None:
+    def take(self, entries: list[Entry]) -> None:
         """A slice of the log."""
         for entry in entries:
             event = entry.event
-            if isinstance(event, CheckpointAnchored):
+            if isinstance(event, CheckpointAnchored) and (event.kind == "witness" or event.at < self._since):
                 self._testimony.append((entry.position, event))
-            if entry.recorded_at < since:
+            if entry.recorded_at < self._since:
                 continue
             if self._state.vkey not in self._signers(entry.position):
                 continue

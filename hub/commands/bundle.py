@@ -2,6 +2,7 @@
 
 import csv
 import io
+import logging
 import re
 from base64 import b64decode
 from importlib.util import find_spec
@@ -28,6 +29,7 @@ def create(config: str, *, code: str, out: Path | None) -> None:
 def _with_pdf(content: bytes) -> bytes:
     if find_spec("weasyprint") is None:
         return content
+    logging.getLogger("weasyprint").setLevel(logging.ERROR)  # it warns of its own future at every page
     from weasyprint import HTML  # an extra, and slow to import
 
     files = read_archive(content)
