@@ -149,7 +149,8 @@ async def _finish(
         await hub.__aexit__()
     disk = served.disk_bytes(field.root)
     body_bytes = sum(len(body) for body in dossiers.bodies(warm, n, per_packet))
-    trust = [line.partition(" ")[2] for line in (field.root / "trust.txt").read_text("utf-8").splitlines()]
+    lines = (field.root / "trust.txt").read_text("utf-8").splitlines()
+    trust = [line.removeprefix("log ") for line in lines if line.startswith("log ")]
     verdict = inspect.verify(str(field.root), trust)
     total = warm + n
     again = served.ServedHub(field.root)
