@@ -12,6 +12,7 @@ An error from COMMIT means *unknown*. Nothing is rolled back and continued: ever
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Final, Literal
 
 from contracts.errors import HubError, IntegrityViolation, Misconfigured, Overloaded
@@ -271,16 +272,15 @@ class Writer(Readable):
 
     def close(self) -> None:
         """See ``Ledger.close``. A ledger that stopped is closed without another write."""
-        try:
+        with ExitStack() as closing:  # each of them also where the disk fails the one before
+            closing.callback(self._lock.release)
+            closing.callback(self._vault.close)
+            closing.callback(self._chain.store.close)
+            closing.callback(self._stop, RuntimeError("the ledger is closed"))
             if self._stopped is None:
                 self.flush()
                 if self._milestone is not None:
                     self._milestone.reach(self._chain.note)
-        finally:
-            self._stop(RuntimeError("the ledger is closed"))
-            self._chain.store.close()
-            self._vault.close()
-            self._lock.release()
 
 
 def _release(waiter: "asyncio.Future[None]") -> None:

@@ -440,3 +440,17 @@ async def test_what_nobody_waits_for_is_durable_soon_by_itself(ledger: Writer) -
     await ledger.durable(placed.positions[-1])
 
     assert ledger.committed == placed.positions[-1]
+
+
+def test_a_disk_that_fails_while_closing_still_gives_the_lock_back(tmp_path: Path) -> None:
+    store = MemoryStore()
+    ledger = made.opened(tmp_path, store=store)
+
+    def fails() -> None:
+        raise OSError("EIO")
+
+    store.close = fails  # type: ignore[method-assign]
+    with pytest.raises(OSError, match="EIO"):
+        ledger.close()
+
+    made.opened(tmp_path, store=MemoryStore()).close()
