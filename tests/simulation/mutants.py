@@ -231,7 +231,7 @@ MUTANTS: Final[dict[str, tuple[Callable[[], None], int]]] = {
     "events before their keys": (answer_before_sync("keys.db"), 10),
     "cursor before confirmation": (cursor_before_confirmation, 10),
     "dedupe in memory": (dedupe_in_memory, 10),
-    "tree before COMMIT": (tree_before_commit, 10),
+    "tree before COMMIT": (tree_before_commit, 60),
     "retry without asking": (retry_without_asking, 50),
     "resume without doubt": (resume_without_doubt, 110),
     "order lost across reconnect": (order_lost_across_reconnect, 10),
