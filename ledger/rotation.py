@@ -14,6 +14,7 @@ import msgspec
 from contracts.errors import MessageRefused, Misconfigured
 from contracts.ports import Clock, Entropy, Signer
 from ledger.checkpoint import Scribe
+from ledger.cosignature import parse_witness_key
 from ledger.events import Event, KeyAdded, KeyRetired, KeyRevoked
 from ledger.keys import LOG_KEY_FILE, VERIFIER_KEY_FILE, FileSigner, KeyFiles, keep_signer, log_signer
 from ledger.note import parse_vkey, vkey_of
@@ -242,8 +243,7 @@ class LogKeys:
         registry = self.registry(log)
         if registry.find(vkey) is not None:
             raise MessageRefused("query.invalid", "it was announced before", name="vkey")
-        if purpose == "source":
-            _check_vkey(vkey)
+        _check_vkey(vkey, purpose)
         return self._say(log, registry, KeyAdded(vkey=vkey, purpose=purpose, added_at=clock.now()))
 
     @staticmethod
@@ -278,8 +278,11 @@ def _attested(by: Signer, text: str) -> str:
     return Scribe(by).attest(text)
 
 
-def _check_vkey(vkey: str) -> None:
+def _check_vkey(vkey: str, purpose: str) -> None:
     try:
-        parse_vkey(vkey)
+        if purpose == "witness":
+            parse_witness_key(vkey)
+        else:
+            parse_vkey(vkey)
     except ValueError as error:
         raise MessageRefused("query.invalid", str(error), name="vkey") from error

@@ -60,6 +60,7 @@ def test_what_may_not_be_said_about_keys_is_refused_in_words(own: Path) -> None:
         ("revoke", only, "--since", SINCE, "--reason", "lost"),
         ("revoke", only, "--since", "hôm qua", "--reason", "lost"),
         ("add", "khong-phai-khoa", "--purpose", "source"),
+        ("add", "khong-phai-khoa", "--purpose", "witness"),
     ):
         ran = inside("key", *args, folder=own)
         assert ran.code == 5, (args, ran.err)
