@@ -82,6 +82,8 @@ class LogKeys:
         self._passphrase = passphrase
         self._token = token
         self._held: dict[str, Signer] = {}
+        self._unreadable: Misconfigured | None = None
+        """Why the second key file could not be read, where there is one."""
 
     # ── opening ─────────────────────────────────────────────────────────────────────────────────
 
@@ -100,10 +102,12 @@ class LogKeys:
         self._held = {vkey_of(first): first}
         if create:
             return Scribe(first)
-        # A second file that can not be read was cut off before its key was announced, or signs beside the first one.
-        with contextlib.suppress(Misconfigured):
+        # A second file that can not be read was cut off before its key was announced, else ``settle`` refuses it.
+        try:
             second = self._load_next()
             self._held.setdefault(vkey_of(second), second)
+        except Misconfigured as error:
+            self._unreadable = error if error.code != "config.missing" else None
         return Scribe(*self._held.values())
 
     def _load_next(self) -> FileSigner:
@@ -115,12 +119,16 @@ class LogKeys:
         """Let those keys sign that the leaves allow, and finish what a crash left half done.
 
         Raises:
-            Misconfigured: ``config.missing`` when no key that is here may sign.
+            Misconfigured: ``config.missing`` when no key that is here may sign; ``config.invalid`` when an announced
+                one lies here and can not be read: the log would go on with one signature of the two it promises.
         """
         registry = self.registry(log)
         if not registry.keys:  # a log that announces no key at all has the one it began with
             log.sign_with(Scribe(next(iter(self._held.values()))))
             return
+        if self._unreadable is not None and any(vkey not in self._held for vkey in registry.signers(log.committed + 1)):
+            mend = f"mend it, or remove it and retire the key with --key; {self._unreadable.detail}"
+            raise Misconfigured("config.invalid", f"an announced key can not be read: {mend}", name=NEXT_KEY_FILE)
         log.sign_with(self._scribe(registry, log.committed + 1))
         self._put_away(registry, log.committed + 1)
 

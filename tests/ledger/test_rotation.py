@@ -117,6 +117,21 @@ def test_a_half_written_key_file_signs_nothing_and_the_next_change_replaces_it(
     ledger.close()
 
 
+def test_an_announced_key_that_can_not_be_read_is_not_passed_over_in_silence(ledger: Writer, tmp_path: Path) -> None:
+    old = ledger.vkey
+    ledger.log_keys.rotate(ledger, CLOCK)
+    ledger.close()
+    DiskFiles(tmp_path).write_durable(NEXT_KEY_FILE, b"PRIVATE+KEY+mau.exam", mode=0o600)
+    with pytest.raises(Misconfigured, match="announced key can not be read") as refused:
+        made.opened(tmp_path)
+    assert refused.value.code == "config.invalid"
+
+    (tmp_path / NEXT_KEY_FILE).unlink()
+    ledger = made.opened(tmp_path, seed="again")
+    assert signers_of(grown(ledger), [old]) == [old]
+    ledger.close()
+
+
 def _keep_old(folder: Path) -> Callable[[], None]:
     files = DiskFiles(folder)
     names = ("keys/log.key", "keys/log.vkey", NEXT_KEY_FILE, NEXT_VKEY_FILE)
