@@ -8,7 +8,6 @@ witness line is never taken for a log's own. Source: C2SP tlog-cosignature 1.0 a
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from collections.abc import Iterable, Sequence
-from hashlib import sha256
 from typing import Final
 
 import msgspec
@@ -17,14 +16,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from contracts.errors import IntegrityViolation
 from contracts.ports import Signer
+from ledger.note import key_id, read_vkey, vkey_text
 
 COSIGNATURE_V1: Final = b"\x04"
 DASH: Final = "\u2014 "
 _ID_BYTES: Final = 4
 _TIME_BYTES: Final = 8
 _LINE_BYTES: Final = 76
-_KEY_BYTES: Final = 33
-_FIELDS: Final = 3
 _LATEST_S: Final = 1 << 53
 
 
@@ -37,11 +35,11 @@ class WitnessKey(msgspec.Struct, frozen=True):
     @property
     def id(self) -> bytes:
         """The four bytes that name this key in a signature line."""
-        return sha256(self.name.encode() + b"\n" + COSIGNATURE_V1 + self.public_key).digest()[:_ID_BYTES]
+        return key_id(self.name, self.public_key, COSIGNATURE_V1)
 
     def text(self) -> str:
-        """The C2SP verifier key ``<name>+<hex key id>+<base64 of 0x04 and key>``."""
-        return f"{self.name}+{self.id.hex()}+{b64encode(COSIGNATURE_V1 + self.public_key).decode('ascii')}"
+        """The C2SP verifier key, see ``ledger.note.vkey_text``."""
+        return vkey_text(self.name, self.public_key, COSIGNATURE_V1)
 
 
 class Cosignature(msgspec.Struct, frozen=True):
@@ -54,22 +52,10 @@ class Cosignature(msgspec.Struct, frozen=True):
 
 def parse_witness_key(text: str) -> WitnessKey:
     """Read a witness' verifier key; ValueError where it is not one, is of another type, or its id does not fit."""
-    fields = text.strip().split("+", 2)
-    if len(fields) != _FIELDS:
-        raise ValueError("a verifier key has three fields: name+id+key")
-    name, claimed, encoded = fields
-    try:
-        raw = b64decode(encoded, validate=True)
-    except Base64Error as error:
-        raise ValueError("the key is not base64") from error
-    if len(raw) != _KEY_BYTES or raw[:1] != COSIGNATURE_V1:
-        raise ValueError("a witness key is of type 0x04 (Ed25519 cosignature)")
+    name, public_key = read_vkey(text, COSIGNATURE_V1)
     if not name or any(char.isspace() for char in name):
         raise ValueError("the key has no proper name")
-    key = WitnessKey(name, raw[1:])
-    if key.id.hex() != claimed:
-        raise ValueError("the key id does not fit the key")
-    return key
+    return WitnessKey(name, public_key)
 
 
 def message(text: str, at_s: int) -> bytes:

@@ -19,9 +19,35 @@ _KEY_BYTES: Final = 33
 _FIELDS: Final = 3
 
 
-def key_id(name: str, public_key: bytes) -> bytes:
-    """First four bytes of SHA-256(name ‖ newline ‖ 0x01 ‖ public key)."""
-    return sha256(name.encode() + b"\n" + ED25519 + public_key).digest()[:4]
+def key_id(name: str, public_key: bytes, kind: bytes = ED25519) -> bytes:
+    """First four bytes of SHA-256(name ‖ newline ‖ kind ‖ public key); ``kind`` is the signature type, one byte."""
+    return sha256(name.encode() + b"\n" + kind + public_key).digest()[:4]
+
+
+def vkey_text(name: str, public_key: bytes, kind: bytes = ED25519) -> str:
+    """The C2SP verifier key ``<name>+<hex key id>+<base64 of kind and key>``."""
+    return f"{name}+{key_id(name, public_key, kind).hex()}+{b64encode(kind + public_key).decode('ascii')}"
+
+
+def read_vkey(text: str, kind: bytes) -> tuple[str, bytes]:
+    """(name, the 32 bytes of the public key) of a verifier key.
+
+    Raises:
+        ValueError: it is none, of another type than ``kind``, or its id does not fit.
+    """
+    fields = text.strip().split("+", 2)
+    if len(fields) != _FIELDS:
+        raise ValueError("a verifier key has three fields: name+id+key")
+    name, claimed, encoded = fields
+    try:
+        raw = b64decode(encoded, validate=True)
+    except Base64Error as error:
+        raise ValueError("the key is not base64") from error
+    if len(raw) != _KEY_BYTES or raw[:1] != kind:
+        raise ValueError(f"not an Ed25519 key of type 0x{kind.hex()}")
+    if key_id(name, raw[1:], kind).hex() != claimed:
+        raise ValueError("the key id does not fit the key")
+    return name, raw[1:]
 
 
 class VerifierKey(msgspec.Struct, frozen=True):
@@ -36,26 +62,13 @@ class VerifierKey(msgspec.Struct, frozen=True):
         return key_id(self.name, self.public_key)
 
     def text(self) -> str:
-        """The C2SP verifier key ``<name>+<hex key id>+<base64 of type and key>``."""
-        return f"{self.name}+{self.id.hex()}+{b64encode(ED25519 + self.public_key).decode()}"
+        """See ``vkey_text``."""
+        return vkey_text(self.name, self.public_key)
 
 
 def parse_vkey(text: str) -> VerifierKey:
-    """Read a verifier key; ValueError where it is not one or its id does not fit."""
-    fields = text.strip().split("+", 2)
-    if len(fields) != _FIELDS:
-        raise ValueError("a verifier key has three fields")
-    name, claimed, encoded = fields
-    try:
-        raw = b64decode(encoded, validate=True)
-    except Base64Error as error:
-        raise ValueError("the key is not base64") from error
-    if len(raw) != _KEY_BYTES or raw[:1] != ED25519:
-        raise ValueError("only Ed25519 keys are read")
-    key = VerifierKey(name, raw[1:])
-    if key.id.hex() != claimed:
-        raise ValueError("the key id does not fit the key")
-    return key
+    """Read a log's verifier key; ValueError where it is not one or its id does not fit."""
+    return VerifierKey(*read_vkey(text, ED25519))
 
 
 def vkey_of(signer: Signer) -> str:
